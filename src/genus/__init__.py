@@ -1,0 +1,43 @@
+"""Genus: from a folder of images to an honest, portable classifier in seconds.
+
+What most people need, imported on first use so that `import genus` stays instant:
+
+======================  ==========================================================
+`ImageClassifier`       train, evaluate and use a classifier (scikit-learn's contract)
+`FeatureExtractor`      images in, feature vectors out; fits in any scikit-learn pipeline
+`load`                  open a `.onnx` model file
+`read_dataset`          folders, tables and lists of images as one `Dataset`
+======================  ==========================================================
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from genus._version import __version__
+
+if TYPE_CHECKING:
+    from genus.data.read import read_dataset
+    from genus.errors import GenusError
+    from genus.estimators.classifier import ImageClassifier
+    from genus.features.extractor import FeatureExtractor
+    from genus.model_file import load
+
+_EXPORTS = {
+    "FeatureExtractor": "genus.features.extractor",
+    "GenusError": "genus.errors",
+    "ImageClassifier": "genus.estimators.classifier",
+    "load": "genus.model_file",
+    "read_dataset": "genus.data.read",
+}
+
+__all__ = ["FeatureExtractor", "GenusError", "ImageClassifier", "__version__", "load", "read_dataset"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _EXPORTS:
+        raise AttributeError(f"module 'genus' has no attribute {name!r}")
+    return getattr(import_module(_EXPORTS[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""Feature vectors in, class probabilities out."""

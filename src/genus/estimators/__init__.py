@@ -1,0 +1,1 @@
+"""What users import: images and labels in, models out."""

@@ -1,0 +1,1 @@
+"""Pictures: decoding, pre-processing, perceptual hashes."""

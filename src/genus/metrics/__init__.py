@@ -1,0 +1,1 @@
+"""Scores and intervals: pure functions on arrays."""

@@ -1,0 +1,1 @@
+"""Arrays out of packaged weight files."""

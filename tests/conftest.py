@@ -1,0 +1,25 @@
+"""Shared fixtures."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data sets; tests that need it skip where it is missing."""
+    folder = Path(os.environ.get("GENUS_DATA", ROOT.parent / "shared" / "data"))
+    if not (folder / "README.md").is_file():
+        pytest.skip(f"real data sets not found at {folder} (set GENUS_DATA)")
+    return folder
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _private_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep the tests out of the user's cache, but share what is slow to make among them."""
+    os.environ["GENUS_CACHE"] = os.environ.get("GENUS_TEST_CACHE") or str(
+        tmp_path_factory.mktemp("genus-cache")
+    )
