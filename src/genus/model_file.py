@@ -1,0 +1,240 @@
+"""The model file: one portable `.onnx` with everything in it.
+
+uint8 pictures in, calibrated probabilities out; classes, pre-processing, metrics and provenance in the metadata.
+Nothing in it is executable beyond plain ONNX operators, and plain ONNX Runtime runs it without Genus.
+
+Inputs and outputs of every file:
+
+==================  ============================  ==========================================================
+`images`            uint8 [N, H, W, 3]            RGB, pre-processed as `genus.preprocess` says
+`probabilities`     float32 [N, C]                calibrated, columns as in `genus.classes`
+`logits`            float32 [N, C]                before the softmax
+`embedding`         float32 [N, d]                the pooled features
+`feature_map`       float32 [N, d0, h, w]         what was pooled by the main backbone; not in every file
+==================  ============================  ==========================================================
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from genus._version import __version__
+from genus.errors import ModelFileError
+from genus.features.engines import Runner, open_runner
+from genus.features.feature_set import FeatureSet
+from genus.files import atomic_write, check_writable
+from genus.graph import GraphBuilder
+from genus.images.preprocess import Preprocess
+
+FORMAT_VERSION = 1
+_MAX_BYTES = 2 << 30  # protobuf's own limit
+
+
+class ExportableHead(Protocol):
+    """What the model file needs of a fitted head: names, and logits in plain ONNX operators."""
+
+    @property
+    def classes_(self) -> Any:
+        """Class names, (C,)."""
+
+    def export(self, graph: GraphBuilder, x: str) -> str:
+        """Add the operators from features [N, d] to calibrated logits [N, C]; returns the tensor's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """All that is inside a model file, save the weights.
+
+    Attributes
+    ----------
+    data : bytes
+        The whole file.
+    classes : tuple of str
+        Class names in the order of the probability columns.
+    preprocess : Preprocess
+        How any picture becomes an input.
+    features : dict
+        The feature set (`FeatureSet.from_dict` reads it).
+    details : dict
+        What training wanted kept: "metrics", "provenance", "leaderboard", "calibration", "head", "parity".
+    path : Path or None
+        Where it was read from.
+    """
+
+    data: bytes = field(repr=False)
+    classes: tuple[str, ...]
+    preprocess: Preprocess
+    features: Mapping[str, Any]
+    details: Mapping[str, Any]
+    path: Path | None = None
+
+    def open(
+        self,
+        *,
+        engine: str = "auto",
+        workers: int = 1,
+        outputs: Sequence[str] = ("probabilities",),
+        n_images: int = 1,
+    ) -> Runner:
+        """Prepare the graph for running (see `genus.features.engines.open_runner`)."""
+        return open_runner(self.data, engine=engine, workers=workers, outputs=outputs, n_images=n_images)
+
+    def save(self, path: str | PathLike[str], *, force: bool = False) -> None:
+        """Write the file, whole or not at all.
+
+        Raises
+        ------
+        OutputError
+            It exists and `force` is false, or cannot be written.
+        """
+        check_writable(path, force=force)
+        with atomic_write(path) as file:
+            file.write(self.data)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what is inside as plain values, for `genus info --json`."""
+        return {
+            "path": None if self.path is None else str(self.path),
+            "bytes": len(self.data),
+            "classes": list(self.classes),
+            "preprocess": json.loads(self.preprocess.to_json()),
+            "features": dict(self.features),
+            **self.details,
+        }
+
+
+def build_model_file(feature_set: FeatureSet, head: ExportableHead, details: Mapping[str, Any]) -> ModelFile:
+    """Join a feature set and a fitted head to one graph from pixels to probabilities.
+
+    Parameters
+    ----------
+    feature_set : FeatureSet
+        What the head was trained on.
+    head : ExportableHead
+        The fitted, calibrated head.
+    details : mapping
+        JSON-able values for the metadata (see `ModelFile.details`).
+    """
+    b = GraphBuilder()
+    tensors = feature_set.build(b, "images")
+    logits = head.export(b, tensors.features)
+    return _finish(
+        b, feature_set, tensors.features, logits, tensors.feature_map, tuple(map(str, head.classes_)), details
+    )
+
+
+def build_pretrained_file(
+    feature_set: FeatureSet, classes: tuple[str, ...], details: Mapping[str, Any]
+) -> ModelFile:
+    """Make a model file of a backbone's own classifier, such as the built-in ImageNet model.
+
+    Raises
+    ------
+    ModelFileError
+        The backbone has no classifier of its own.
+    """
+    b = GraphBuilder()
+    tensors = feature_set.build(b, "images")
+    if tensors.logits is None:
+        raise ModelFileError(f"{feature_set.name}: this backbone has no classes of its own.")
+    return _finish(b, feature_set, tensors.features, tensors.logits, tensors.feature_map, classes, details)
+
+
+def _finish(
+    b: GraphBuilder,
+    feature_set: FeatureSet,
+    features: str,
+    logits: str,
+    feature_map: str | None,
+    classes: tuple[str, ...],
+    details: Mapping[str, Any],
+) -> ModelFile:
+    b.output(b.op("Softmax", logits, axis=1), "probabilities", np.float32, ["N", len(classes)])
+    b.output(logits, "logits", np.float32, ["N", len(classes)])
+    b.output(features, "embedding", np.float32, ["N", feature_set.n_features])
+    if feature_map is not None:
+        b.output(feature_map, "feature_map", np.float32, ["N", "channels", "h", "w"])
+    side = feature_set.preprocess
+    model = b.model([("images", np.uint8, ["N", side.height, side.width, 3])])
+    model.producer_version = __version__
+    metadata = {
+        "genus.format": str(FORMAT_VERSION),
+        "genus.classes": json.dumps(classes, ensure_ascii=False),
+        "genus.preprocess": feature_set.preprocess.to_json(),
+        "genus.features": json.dumps(feature_set.to_dict()),
+        "genus.details": json.dumps(dict(details), ensure_ascii=False),
+    }
+    for key, value in metadata.items():
+        entry = model.metadata_props.add()
+        entry.key, entry.value = key, value
+    data = bytes(model.SerializeToString())
+    return ModelFile(data, classes, feature_set.preprocess, feature_set.to_dict(), dict(details))
+
+
+def read_model_file(path: str | PathLike[str]) -> ModelFile:
+    """Read and verify a model file; nothing in it is run.
+
+    Raises
+    ------
+    ModelFileError
+        It is missing, no ONNX file, damaged, not written by Genus, or written by a newer version.
+    """
+    source = Path(path)
+    try:
+        size = source.stat().st_size
+        if size > _MAX_BYTES:
+            raise ModelFileError(f"{source}: {size >> 20} MiB is more than a model file can have (2 GiB).")
+        data = source.read_bytes()
+    except OSError as error:
+        raise ModelFileError(f"{source}: cannot read the model file: {error.strerror or error}.") from error
+    return _parse(data, source)
+
+
+def _parse(data: bytes, source: Path) -> ModelFile:
+    metadata = _metadata(data, source)
+    if "genus.format" not in metadata:
+        raise ModelFileError(
+            f"{source}: an ONNX file, but not a Genus model (no class names inside). "
+            f'To use it as a backbone: genus train DATA --features "{source}"'
+        )
+    version = metadata["genus.format"]
+    if not version.isdigit() or int(version) > FORMAT_VERSION:
+        raise ModelFileError(
+            f"{source}: written by a newer Genus (format {version}; this one, {__version__}, reads up to "
+            f"{FORMAT_VERSION}). Upgrade: pip install --upgrade genus"
+        )
+    try:
+        classes = json.loads(metadata["genus.classes"])
+        details = json.loads(metadata["genus.details"])
+        features = json.loads(metadata["genus.features"])
+        preprocess = Preprocess.from_json(metadata["genus.preprocess"])
+    except (KeyError, ValueError, TypeError) as error:
+        raise ModelFileError(f"{source}: damaged: its metadata cannot be read ({error}).") from error
+    if not _are_names(classes) or not isinstance(details, dict) or not isinstance(features, dict):
+        raise ModelFileError(f"{source}: damaged: its metadata is not what Genus writes.")
+    return ModelFile(data, tuple(classes), preprocess, features, details, source)
+
+
+def _metadata(data: bytes, source: Path) -> dict[str, str]:
+    """Read an ONNX file's metadata by loading it into ONNX Runtime, which also proves that it can run."""
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    try:
+        session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's exceptions share no base class
+        raise ModelFileError(
+            f"{source}: not a readable ONNX model file (damaged, cut short, or another format)."
+        ) from error
+    return dict(session.get_modelmeta().custom_metadata_map)
+
+
+def _are_names(classes: Any) -> bool:
+    return isinstance(classes, list) and len(classes) > 0 and all(isinstance(name, str) for name in classes)
