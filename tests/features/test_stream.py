@@ -87,13 +87,13 @@ def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the images decoded, as they are."""
     names: list[str] = []
-    real = workers.decode
+    real = workers.load_image
 
     def counting(source: ImageSource, *args: object) -> object:
         names.append(source.name)
         return real(source, *args)
 
-    monkeypatch.setattr(workers, "decode", counting)
+    monkeypatch.setattr(workers, "load_image", counting)
     return names
 
 
@@ -278,7 +278,7 @@ def test_an_unexpected_failure_in_a_worker_stops_everything(
     sources: list[ImageSource], monkeypatch: pytest.MonkeyPatch, cache_folder: Path
 ) -> None:
     calls: list[str] = []
-    real = workers.decode
+    real = workers.load_image
 
     def failing(source: ImageSource, *args: object) -> object:
         calls.append(source.name)
@@ -287,11 +287,11 @@ def test_an_unexpected_failure_in_a_worker_stops_everything(
         time.sleep(0.002)
         return real(source, *args)
 
-    monkeypatch.setattr(workers, "decode", failing)
+    monkeypatch.setattr(workers, "load_image", failing)
     with pytest.raises(RuntimeError, match="a bug"):
         extract(sources, FEATURES, runtime=Runtime(workers=2, batch_size=2))
     assert len(calls) < 40
-    monkeypatch.setattr(workers, "decode", real)
+    monkeypatch.setattr(workers, "load_image", real)
     assert extract(sources, FEATURES).n_cached >= 6  # what was done before is kept
 
 
@@ -367,14 +367,14 @@ def test_ctrl_c_stops_at_once_and_loses_nothing(cache_folder: Path) -> None:
 import os, signal, sys, time
 sys.path.insert(0, {str(here.parent)!r})
 from {here.stem} import *
-real, calls = workers.decode, []
+real, calls = workers.load_image, []
 def decode(*arguments):
     calls.append(time.monotonic())
     if len(calls) == 100:
         os.kill(os.getpid(), signal.SIGINT)
     time.sleep(0.01)
     return real(*arguments)
-workers.decode = decode
+workers.load_image = decode
 images = [as_source(picture(i), f"image {{i}}") for i in range(5000)]
 try:
     extract(images, FEATURES, runtime=Runtime("onnxruntime", workers=2))
@@ -422,6 +422,6 @@ def test_image_errors_of_a_source_keep_their_reason(
     def refuse(source: ImageSource, *_: object) -> object:
         raise ImageError(source.name, "is too large")
 
-    monkeypatch.setattr(workers, "decode", refuse)
+    monkeypatch.setattr(workers, "load_image", refuse)
     table = extract(sources[:2], FEATURES, runtime=PLAIN)
     assert {skipped.reason for skipped in table.skipped} == {"is too large"}

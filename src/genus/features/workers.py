@@ -24,8 +24,7 @@ from genus.features.engines import Runner
 from genus.features.feature_set import FeatureSet
 from genus.features.runtime import Runtime
 from genus.features.table import FeatureBatch
-from genus.images.decode import decode
-from genus.images.phash import perceptual_hash
+from genus.images.preprocess import load_image
 from genus.images.source import ImageSource
 
 _LOOKUP = 512  # images looked up in the cache at once
@@ -184,16 +183,16 @@ class Extraction:
     def _load(self, item: _Item) -> _Row | tuple[CachedImage, NDArray[np.uint8]]:
         """Read an image; its row where the cache has its content, else what is known of it and its pixels."""
         source = self.sources[item.index]
-        if not isinstance(source.data, np.ndarray):
+        encoded = not isinstance(source.data, np.ndarray)
+        if encoded and self.cache is not None:
             data = source.read(self.runtime.limits.max_bytes)
             if row := self._cached(item, hashlib.blake2b(data, digest_size=16).hexdigest()):
                 return row
-            source = ImageSource(source.name, data)  # not read twice
-        decoded = decode(source, self.preprocess.at_least, self.runtime.limits)
-        if isinstance(source.data, np.ndarray) and (row := self._cached(item, decoded.info.content_hash)):
+            source = ImageSource(source.name, data)  # so that it is not read twice
+        image = load_image(source, self.preprocess, self.runtime.limits)
+        if not encoded and (row := self._cached(item, image.info.content_hash)):
             return row
-        image = CachedImage(decoded.info, int(perceptual_hash(decoded.pixels)))
-        return image, self.preprocess.apply(decoded.pixels)
+        return CachedImage(image.info, int(image.phash)), image.pixels
 
     def _cached(self, item: _Item, content: str) -> _Row | None:
         if self.cache is None:
