@@ -1,0 +1,159 @@
+"""The work bench that heads share: normalised rows, labels, weights, folds, and what is expensive to compute.
+
+Fitting one head, and cross-validating many settings of it, are the same computation on a bench: without folds
+there is one problem that sees all rows; with folds there is one problem a fold, which sees the other rows. What
+does not depend on the setting (Gram matrices, similarities, a rotation) is computed once and shared.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating[Any]]
+T = TypeVar("T")
+
+_ROTATE_BELOW = 0.8  # rows per column under which n-dimensional rows pay for the rotation
+_EXACT_BELOW = 500_000  # cells under which float64 costs nothing noticeable and makes results exact
+
+
+@dataclass(slots=True, eq=False)
+class Bench:
+    """Rows ready for fitting, with what heads share.
+
+    Parameters
+    ----------
+    Z : (n, w) array
+        Normalised rows; float32, or float64 where the data is small.
+    codes : (n,) int array
+        Class of each row, 0 to `n_classes - 1`.
+    weights : (n,) array
+        Positive weight of each row: sample weight times class weight.
+    n_classes : int
+        Number of classes.
+    fold : (n,) int array or None
+        The fold that holds a row out, 0 to `n_folds - 1`; None to fit on all rows.
+    n_folds : int
+        Number of problems: 1 without folds.
+    dimension : int
+        Number of columns before any rotation; 0 stands for the width of `Z`.
+    """
+
+    Z: Floats
+    codes: NDArray[np.intp]
+    weights: Floats
+    n_classes: int
+    fold: NDArray[np.intp] | None = None
+    n_folds: int = 1
+    dimension: int = 0
+    _shared: dict[str, Any] = field(default_factory=dict)
+    _lock: Any = field(default_factory=threading.RLock)
+
+    def share(self, name: str, compute: Callable[[], T]) -> T:
+        """Return the result of `compute`, made at most once for this bench under `name`."""
+        with self._lock:
+            if name not in self._shared:
+                self._shared[name] = compute()
+            shared: T = self._shared[name]
+            return shared
+
+    def with_weights(self, weights: Floats) -> "Bench":
+        """Return a bench on the same rows with other weights; what does not depend on weights stays shared."""
+        kept = {k: v for k, v in self._shared.items() if not k.startswith("weighted ")}
+        if "rotated" in kept:
+            kept["rotated"] = kept["rotated"].with_weights(weights)
+        return replace(self, weights=weights, _shared=kept, _lock=threading.RLock())
+
+    def train(self, f: int) -> NDArray[np.bool_]:
+        """Rows that problem `f` learns from."""
+        return np.ones(len(self.Z), bool) if self.fold is None else self.fold != f
+
+    def held_out(self) -> Iterator[tuple[int, NDArray[np.intp]]]:
+        """Yield each fold with the rows it holds out."""
+        for f in range(self.n_folds):
+            yield f, np.flatnonzero(self.fold == f)
+
+    def problem_weights(self) -> Floats:
+        """Weights (n, n_folds) of the rows in each problem; 0 where a row is held out."""
+        if self.fold is None:
+            return self.weights[:, None]
+        return np.where(self.fold[:, None] != np.arange(self.n_folds), self.weights[:, None], 0)
+
+    @property
+    def mean(self) -> Floats:
+        """Mean row (w,)."""
+        return self.share("mean", lambda: self.Z.mean(axis=0))
+
+    @property
+    def one_hot(self) -> Floats:
+        """Class indicators (n, n_classes)."""
+        return self.share("one hot", lambda: np.eye(self.n_classes, dtype=self.Z.dtype)[self.codes])
+
+    @property
+    def similarity(self) -> Floats:
+        """Inner products of all rows (n, n)."""
+        return self.share("similarity", lambda: self.Z @ self.Z.T)
+
+    @property
+    def masses(self) -> Floats:
+        """Weight of each class in each problem (n_folds, n_classes)."""
+        return self.share("weighted masses", lambda: (self.one_hot.T @ self.problem_weights()).T)
+
+    @property
+    def sums(self) -> Floats:
+        """Weighted sum of the centred rows of each class in each problem (n_folds, n_classes, w)."""
+        return self.share("weighted sums", self._class_sums)
+
+    def gram(self, f: int) -> Floats:
+        """Weighted second moments `sum w z z^T` (w, w) of the centred rows of problem `f`."""
+        total = self.share("weighted gram", lambda: self._second_moments(np.arange(len(self.Z))))
+        return (
+            total - self._second_moments(np.flatnonzero(self.fold == f)) if self.fold is not None else total
+        )
+
+    def rotated(self) -> "Bench":
+        """Return this bench in n dimensions where rows are few, else itself.
+
+        An L2-penalised linear model, discriminant analysis and every kernel depend on the rows through their inner
+        products only, so the rows `L` of the Cholesky factor `Z Z^T = L L^T` serve exactly as well.
+        """
+        n, width = self.Z.shape
+        return self if n >= _ROTATE_BELOW * width else self.share("rotated", self._rotate)
+
+    def unrotate(self, coef: Floats) -> Floats:
+        """Turn coefficients (..., n) fitted on `rotated()` into coefficients (..., w) for the rows themselves."""
+        rotated = self.rotated()
+        if rotated is self:
+            return coef
+        from scipy.linalg import solve_triangular
+
+        dual = solve_triangular(rotated._shared["factor"], coef.T, lower=True, trans="T", check_finite=False)
+        return np.asarray(dual.T @ self.Z, self.Z.dtype)
+
+    def _rotate(self) -> "Bench":
+        inner = self.similarity.astype(np.float64)
+        # duplicate rows make the matrix singular; this much gives them a private direction of length 1e-3 or less
+        inner[np.diag_indices_from(inner)] += 1e-6 if self.Z.dtype == np.float32 else 1e-10
+        factor = np.linalg.cholesky(inner)
+        rows = np.ascontiguousarray(factor.astype(self.Z.dtype))
+        shared = {"factor": factor, "similarity": self.similarity}
+        return replace(self, Z=rows, dimension=self.Z.shape[1], _shared=shared, _lock=threading.RLock())
+
+    def _class_sums(self) -> Floats:
+        centred = self.Z - self.mean
+        weights = self.problem_weights()
+        by_problem = [self.one_hot * weights[:, f : f + 1] for f in range(self.n_folds)]
+        return np.stack([members.T.astype(self.Z.dtype) @ centred for members in by_problem])
+
+    def _second_moments(self, rows: NDArray[np.intp]) -> Floats:
+        scaled = (self.Z[rows] - self.mean) * np.sqrt(self.weights[rows])[:, None].astype(self.Z.dtype)
+        moments: Floats = scaled.T @ scaled
+        return moments
+
+
+def working_dtype(n_cells: int) -> type[np.float32] | type[np.float64]:
+    """Return float64 for small data, where exactness is free, else float32."""
+    return np.float64 if n_cells <= _EXACT_BELOW else np.float32
