@@ -13,6 +13,15 @@ from genus.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)
+class MiddleTensor:
+    """An activation inside a backbone, before pooling: float32 [N, n_channels, h, w]."""
+
+    name: str
+    tensor: str
+    n_channels: int
+
+
+@dataclass(frozen=True, slots=True)
 class BackboneTensors:
     """The tensors a backbone leaves in the graph.
 
@@ -26,12 +35,15 @@ class BackboneTensors:
         float32 [N, n_features, h, w]: what was pooled, for evidence maps. None where nothing was pooled.
     logits : str or None
         float32 [N, 1000]: the backbone's own ImageNet scores. None where it has none.
+    middle : tuple of MiddleTensor
+        Activations of middle layers: textures and parts, where the last layer knows objects.
     """
 
     embedding: str
     n_features: int
     feature_map: str | None = None
     logits: str | None = None
+    middle: tuple[MiddleTensor, ...] = ()
 
 
 class Backbone(Protocol):

@@ -160,8 +160,9 @@ class _OpenVinoRunner:
         if workers > 1:
             config |= {"NUM_STREAMS": str(workers), "INFERENCE_NUM_THREADS": workers}
         self._compiled = core.compile_model(graph, "CPU", config)
-        names = {port.get_any_name(): port for port in self._compiled.outputs}
-        self._ports = {name: names[name] for name in (outputs or names)}
+        # One tensor may carry several names: the graph's outputs are Identity nodes that engines remove.
+        ports = {name: port for port in self._compiled.outputs for name in port.get_names()}
+        self._ports = {name: ports[name] for name in (outputs or ports)}
         self._local = threading.local()
         self.family = "openvino-bf16" if bf16 else "openvino"
 

@@ -7,6 +7,7 @@ there is no second implementation to drift from.
 
 import hashlib
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -28,7 +29,7 @@ _MAX_SIZE = 1024
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """The columns of `X` that one branch made: `X[:, start:stop]`."""
+    """Columns of `X` that belong together, `X[:, start:stop]`: one layer of one branch."""
 
     name: str
     start: int
@@ -47,16 +48,20 @@ class Branch:
         Height and width of the picture it sees, in pixels.
     mirror : bool, default False
         Whether the features are averaged with those of the mirrored picture (twice the cost).
+    middle : bool, default False
+        Whether the pooled activations of two middle layers are features too (next to no cost).
     """
 
     backbone: str
     size: int
     mirror: bool = False
+    middle: bool = False
 
     @property
     def name(self) -> str:
-        """The branch as `parse_feature_set` reads it: "efficientnet-lite2@320/mirror"."""
-        return f"{self.backbone}@{self.size}" + ("/mirror" if self.mirror else "")
+        """The branch as `parse_feature_set` reads it: "efficientnet-lite2@320/middle/mirror"."""
+        flags = "/middle" * self.middle + "/mirror" * self.mirror
+        return f"{self.backbone}@{self.size}{flags}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +115,12 @@ class FeatureSet:
 
     @property
     def blocks(self) -> tuple[Block, ...]:
-        """Which columns of the features each branch made."""
+        """Which columns of the features each layer of each branch made."""
         blocks: list[Block] = []
-        start = 0
         for branch in self.branches:
-            stop = start + _branch_width(branch)
-            blocks.append(Block(branch.name, start, stop))
-            start = stop
+            for name, width in _branch_widths(branch):
+                start = blocks[-1].stop if blocks else 0
+                blocks.append(Block(name, start, start + width))
         return tuple(blocks)
 
     @property
@@ -128,9 +132,10 @@ class FeatureSet:
         """Add all branches to a graph whose input `images` is uint8 [N, size, size, 3]."""
         pixels = b.op("Cast", images, to=_ONNX_FLOAT)
         parts = [self._build_branch(b, pixels, branch) for branch in self.branches]
-        embeddings = [part.embedding for part in parts]
-        features = embeddings[0] if len(parts) == 1 else b.op("Concat", *embeddings, axis=1)
-        return FeatureTensors(features, parts[0].feature_map, parts[0].logits)
+        columns = [name for columns, _ in parts for name in columns]
+        features = columns[0] if len(columns) == 1 else b.op("Concat", *columns, axis=1)
+        main = parts[0][1]
+        return FeatureTensors(features, main.feature_map, main.logits)
 
     def model(self) -> bytes:
         """Return the serialised ONNX graph: `images` uint8 [N, H, W, 3] to `features` float32 [N, n_features].
@@ -150,13 +155,6 @@ class FeatureSet:
                 file.write(data)
         return data
 
-    def with_branches(self, keep: tuple[int, ...]) -> "FeatureSet":
-        """Return the set of these branches only, at the input size of all of them.
-
-        The input stays as it was, so that features computed from the larger set stay valid.
-        """
-        return FeatureSet(tuple(self.branches[i] for i in keep), self.precision, self.preprocess)
-
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; `from_dict` reads them back."""
         return {
@@ -174,15 +172,20 @@ class FeatureSet:
             Preprocess.from_json(json.dumps(values["preprocess"])),
         )
 
-    def _build_branch(self, b: GraphBuilder, pixels: str, branch: Branch) -> BackboneTensors:
-        backbone = self._backbone(branch)
+    def _build_branch(
+        self, b: GraphBuilder, pixels: str, branch: Branch
+    ) -> tuple[list[str], BackboneTensors]:
         seen = shrink(b, pixels, self.preprocess.height, branch.size)
-        tensors = backbone.build(b, seen, branch.size)
+        if branch.mirror:  # one pass over twice the batch, so that the weights are in the graph once
+            seen = b.op("Concat", seen, mirror(b, seen, branch.size), axis=0)
+        tensors = self._backbone(branch).build(b, seen, branch.size)
+        columns = _columns(b, tensors, branch)
         if not branch.mirror:
-            return tensors
-        flipped = backbone.build(b, mirror(b, seen, branch.size), branch.size)
-        mean = b.op("Mul", b.op("Add", tensors.embedding, flipped.embedding), b.constant(np.float32(0.5)))
-        return BackboneTensors(mean, tensors.n_features, tensors.feature_map, tensors.logits)
+            return columns, tensors
+        feature_map = None if tensors.feature_map is None else _halves(b, tensors.feature_map)[0]
+        logits = None if tensors.logits is None else _mean_of_halves(b, tensors.logits)
+        columns = [_mean_of_halves(b, column) for column in columns]
+        return columns, BackboneTensors(columns[0], tensors.n_features, feature_map, logits)
 
     def _backbone(self, branch: Branch) -> Backbone:
         backbone = find_backbone(branch.backbone)
@@ -195,10 +198,29 @@ class FeatureSet:
 _ONNX_FLOAT = 1  # TensorProto.FLOAT, spelt out so that onnx is not imported for it
 
 
+def _columns(b: GraphBuilder, tensors: BackboneTensors, branch: Branch) -> list[str]:
+    """Pool what the branch wants; one tensor [N, width] a block."""
+    middle = tensors.middle if branch.middle else ()
+    pooled = [b.op("ReduceMean", layer.tensor, axes=[2, 3], keepdims=0) for layer in middle]
+    return [tensors.embedding, *pooled]
+
+
+def _halves(b: GraphBuilder, x: str) -> Sequence[str]:
+    """Undo the doubling of the batch: the pictures as they are, and mirrored."""
+    return b.op_many("Split", [x], [b.fresh("half"), b.fresh("half")], axis=0)
+
+
+def _mean_of_halves(b: GraphBuilder, x: str) -> str:
+    one, other = _halves(b, x)
+    return b.op("Mul", b.op("Add", one, other), b.constant(np.float32(0.5)))
+
+
 @lru_cache(maxsize=64)
-def _branch_width(branch: Branch) -> int:
-    b = GraphBuilder()
-    return find_backbone(branch.backbone).build(b, "x", branch.size).n_features
+def _branch_widths(branch: Branch) -> tuple[tuple[str, int], ...]:
+    tensors = find_backbone(branch.backbone).build(GraphBuilder(), "x", branch.size)
+    middle = tensors.middle if branch.middle else ()
+    layers = [(f"{branch.name}/{layer.name}", layer.n_channels) for layer in middle]
+    return ((branch.name, tensors.n_features), *layers)
 
 
 @lru_cache(maxsize=16)
@@ -213,12 +235,13 @@ def find_backbone(name: str) -> Backbone:
 
 
 def parse_feature_set(spec: str, *, precision: PrecisionName = "int8") -> FeatureSet:
-    """Read a description such as "efficientnet-lite2@320/mirror+efficientnet-lite0@224".
+    """Read a description such as "efficientnet-lite2@320/mirror+efficientnet-lite0@224/middle".
 
     Parameters
     ----------
     spec : str
-        Branches joined by "+": a backbone's name or an `.onnx` path, then optionally `@size` and `/mirror`.
+        Branches joined by "+": a backbone or an `.onnx` path, then optionally `@size`, `/middle` and `/mirror`
+        (see `Branch`).
     precision : {"int8", "float32"}, default "int8"
         See `FeatureSet`.
 
@@ -243,21 +266,22 @@ def parse_feature_set(spec: str, *, precision: PrecisionName = "int8") -> Featur
 
 
 def _parse_branch(text: str) -> Branch:
-    name, flag, _ = (
-        text.strip().partition("/mirror") if text.strip().endswith("/mirror") else (text.strip(), "", "")
-    )
+    name, flags = text.strip(), {"/mirror": False, "/middle": False}
+    while flag := next((flag for flag in flags if name.endswith(flag)), None):
+        name, flags[flag] = name.removesuffix(flag), True
     name, _, digits = name.rpartition("@") if "@" in name else (name, "", "")
     backbone = find_backbone(name)
     size = int(digits) if digits.isdigit() else (0 if digits else getattr(backbone, "native_size", 224))
     if not 32 <= size <= _MAX_SIZE:
         raise ParameterError(f"{text!r}: the size must be a number of pixels from 32 to {_MAX_SIZE}.")
-    return Branch(name, size, bool(flag))
+    return Branch(name, size, mirror=flags["/mirror"], middle=flags["/middle"])
 
 
 PRESETS: dict[str, str] = {
-    "fast": "efficientnet-lite0@224",
-    "balanced": "efficientnet-lite2@320",
-    "best": "efficientnet-lite2@320/mirror+efficientnet-lite2@224/mirror+efficientnet-lite0@224/mirror",
+    "fast": "efficientnet-lite0@224/middle",
+    "balanced": "efficientnet-lite2@260/middle+efficientnet-lite0@224/middle",
+    "best": "efficientnet-lite2@320/middle/mirror+efficientnet-lite2@260/middle/mirror"
+    "+efficientnet-lite0@224/middle/mirror",
 }
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genus.errors import MissingExtraError, ModelFileError
-from genus.features.backbone import BackboneTensors
+from genus.features.backbone import BackboneTensors, MiddleTensor
 from genus.features.precision import FLOAT32, Int8, Precision
 from genus.graph import GraphBuilder
 from genus.weights.torch_legacy import read_torch_legacy
@@ -77,13 +77,21 @@ class EfficientNetLite:
         x = b.op("Mul", b.op("Sub", x, b.constant(np.float32(127))), b.constant(np.float32(1 / 128)))
         x = net.activation(x, "input")
         x, side = net.conv(x, "_conv_stem", "_bn0", size, stride=2, relu6=True)
+        middle: list[MiddleTensor] = []
         for block in self._blocks(weights):
-            x, side = net.block(x, block, side)
+            x, side, wide = net.block(x, block, side)
+            if block.index in self._middle_blocks:
+                middle.append(wide)
         x, side = net.conv(x, "_conv_head", "_bn1", side, relu6=True, requantise=False)
         pooled = b.op("Flatten", b.op("GlobalAveragePool", x), axis=1)
         fc_weight, fc_bias = weights["_fc.weight"], weights["_fc.bias"]
         logits = b.op("Gemm", pooled, b.constant(fc_weight), b.constant(fc_bias), transB=1)
-        return BackboneTensors(pooled, fc_weight.shape[1], feature_map=x, logits=logits)
+        return BackboneTensors(pooled, fc_weight.shape[1], feature_map=x, logits=logits, middle=tuple(middle))
+
+    @property
+    def _middle_blocks(self) -> tuple[int, int]:
+        """The last blocks of the fifth and the sixth stage."""
+        return sum(self.repeats[:5]) - 1, sum(self.repeats[:6]) - 1
 
     def _blocks(self, weights: Weights) -> list[_Block]:
         blocks: list[_Block] = []
@@ -144,16 +152,17 @@ class _Writer:
             x = self.b.op("Clip", x, self.b.constant(np.float32(0)), self.b.constant(np.float32(6)))
         return (self.activation(x, conv) if requantise else x), side_out
 
-    def block(self, x: str, block: _Block, side: int) -> tuple[str, int]:
-        """Add one inverted residual block."""
+    def block(self, x: str, block: _Block, side: int) -> tuple[str, int, MiddleTensor]:
+        """Add one inverted residual block; returns also its widest activation, after the depthwise step."""
         name, shortcut = f"_blocks.{block.index}.", x
         if block.expands:
             x, side = self.conv(x, f"{name}_expand_conv", f"{name}_bn0", side, relu6=True)
         x, side = self.conv(x, f"{name}_depthwise_conv", f"{name}_bn1", side, stride=block.stride, relu6=True)
+        wide = MiddleTensor(f"block{block.index}", x, len(self.weights[f"{name}_depthwise_conv.weight"]))
         x, side = self.conv(x, f"{name}_project_conv", f"{name}_bn2", side)
         if block.residual:
             x = self.activation(self.b.op("Add", x, shortcut), f"{name}add")
-        return x, side
+        return x, side, wide
 
 
 def _n_groups(kernel: NDArray[np.float32], conv: str) -> int:
