@@ -7,8 +7,8 @@ what is missing with grey and say nothing.
 import re
 import zlib
 from dataclasses import dataclass
+from struct import calcsize, pack, unpack_from
 from struct import error as struct_error
-from struct import unpack_from
 
 from genus.errors import ImageError
 
@@ -173,19 +173,37 @@ def exif_orientation(exif: bytes) -> int:
     6
     """
     exif = exif.removeprefix(b"Exif\0\0")
-    order = {b"II": "<", b"MM": ">"}.get(exif[:2])
-    if order is None or len(exif) < 10:
+    found = _find_orientation(exif)
+    if found is None:
         return 1
-    at = unpack_from(order + "I", exif, 4)[0]
-    if at + 2 > len(exif):
-        return 1
-    n_entries = unpack_from(order + "H", exif, at)[0]
-    for entry in range(at + 2, min(at + 2 + 12 * n_entries, len(exif) - 11), 12):
-        tag, kind = unpack_from(order + "HH", exif, entry)
+    at, kind = found
+    value = unpack_from(kind, exif, at)[0]
+    return value if 1 <= value <= 8 else 1
+
+
+def without_orientation(tiff: bytes) -> bytes:
+    """Return a TIFF that claims to be upright, for decoders that turn some kinds and not others."""
+    found = _find_orientation(tiff)
+    if found is None:
+        return tiff
+    at, kind = found
+    return tiff[:at] + pack(kind, 1) + tiff[at + calcsize(kind) :]
+
+
+def _find_orientation(tiff: bytes) -> tuple[int, str] | None:
+    """Return where the orientation is and how it is packed (EXIF is a small TIFF)."""
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
+    if order is None or len(tiff) < 10:
+        return None
+    at = unpack_from(order + "I", tiff, 4)[0]
+    if at + 2 > len(tiff):
+        return None
+    n_entries = unpack_from(order + "H", tiff, at)[0]
+    for entry in range(at + 2, min(at + 2 + 12 * n_entries, len(tiff) - 11), 12):
+        tag, kind = unpack_from(order + "HH", tiff, entry)
         if tag == 0x0112:
-            value = unpack_from(order + ("I" if kind == 4 else "H"), exif, entry + 8)[0]
-            return value if 1 <= value <= 8 else 1
-    return 1
+            return entry + 8, order + ("I" if kind == 4 else "H")
+    return None
 
 
 # PNG (W3C, third edition) -----------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genus.errors import ImageError
-from genus.images.header import exif_orientation, truncated
+from genus.images.header import exif_orientation, truncated, without_orientation
 from genus.images.orientation import upright
 from genus.images.samples import over_white, to_rgb
 
@@ -40,7 +40,7 @@ _PLUGINS = {
     "HEIF": "pillow_heif.as_plugin:HeifImageFile",
 }
 _PILLOW_LIMIT = 89_478_485  # above it some plugins warn by themselves
-_BITS_PER_SAMPLE, _ORIENTATION = 258, 274  # TIFF tags
+_BITS_PER_SAMPLE, _PLANAR = 258, 284  # TIFF tags
 
 # about odd metadata, which does not concern the pixels; set once, since changing filters a call is not thread-safe
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.TiffImagePlugin")
@@ -92,7 +92,7 @@ def decode_with_pillow(
         width, height = image.size
         mode = image.mode
         check_size(width, height)
-        if format == "TIFF" and (deep := _deep_tiff(image, data)) is not None:
+        if format == "TIFF" and (deep := _deep_tiff(image, data, name)) is not None:
             return deep
         if width * height > _PILLOW_LIMIT and format in ("TIFF", "GIF", "ICO"):
             raise ImageError(name, f"{width} x {height} pixels are too many for a {format} of this kind")
@@ -174,7 +174,7 @@ def _orientation(image: "Image") -> int:
     return exif_orientation(exif) if isinstance(exif, bytes) else 1
 
 
-def _deep_tiff(image: "ImageFile", data: bytes) -> PillowPicture | None:
+def _deep_tiff(image: "ImageFile", data: bytes, name: str) -> PillowPicture | None:
     """Decode with OpenCV a TIFF of 16-bit colours (Pillow keeps 8) or of more pixels than Pillow likes."""
     tags: Any = getattr(image, "tag_v2", {})
     width, height = image.size
@@ -183,12 +183,16 @@ def _deep_tiff(image: "ImageFile", data: bytes) -> PillowPicture | None:
     big = width * height > _PILLOW_LIMIT and image.mode in ("RGB", "L", "I;16")
     if not (deep or big):
         return None
+    if deep and tags.get(_PLANAR) == 2:  # Pillow and OpenCV both mix them up without a word
+        raise ImageError(
+            name, "a TIFF with 16-bit colours in separate planes; save it with interleaved colours"
+        )
     from genus.images.opencv_decode import decode_deep
 
-    pixels = decode_deep(data)
+    pixels = decode_deep(without_orientation(data))
     if pixels is None:
         return None
-    pixels = upright(pixels, tags.get(_ORIENTATION, 1))
+    pixels = upright(pixels, exif_orientation(data))
     mode = f"{image.mode};16" if deep else image.mode
     return PillowPicture(pixels, pixels.shape[1], pixels.shape[0], mode)
 

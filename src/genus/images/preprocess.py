@@ -16,6 +16,8 @@ from genus.images.source import ImageSource
 Fit = Literal["squash", "crop", "pad"]
 _FITS = ("squash", "crop", "pad")
 _MAX_SIDE = 16384
+_ENLARGED = 0.9  # of the size: so much may be missing where that lets a JPEG be decoded at half the scale
+_NEAR = (0.85, 3.0)  # times the size: between these the quick way of shrinking is as good
 _PADDING = (124, 116, 104)  # the mean colour of ImageNet: nothing, to a network that subtracts it
 
 
@@ -40,8 +42,8 @@ class Preprocess:
 
     Notes
     -----
-    Shrinking averages areas, enlarging is bicubic, each side by itself. An image that has the size already is
-    taken as preprocessed and not touched.
+    Shrinking averages areas, enlarging is bicubic (see `resize`). An image that has the size already is taken as
+    preprocessed and not touched.
 
     Examples
     --------
@@ -68,9 +70,13 @@ class Preprocess:
 
     @property
     def at_least(self) -> tuple[int, int]:
-        """(height, width) that an image must have so that nothing is lost: what `decode` is asked for."""
-        kept = self.crop_fraction if self.fit == "crop" else 1.0
-        return ceil(self.height / kept), ceil(self.width / kept)
+        """(height, width) that an image must have so that next to nothing is lost: what `decode` is asked for.
+
+        A tenth less than the size: a 640 x 427 photo at half its scale is 214 pixels high, and enlarging that to
+        224 shows no difference, but decoding takes half the time.
+        """
+        needed = _ENLARGED / (self.crop_fraction if self.fit == "crop" else 1.0)
+        return ceil(self.height * needed), ceil(self.width * needed)
 
     def apply(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Bring an image to the size.
@@ -155,7 +161,7 @@ class Preprocess:
 
 
 def resize(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """Resize an image: areas are averaged along a side that shrinks, one that grows is bicubic.
+    """Resize an image: pixels are averaged along a side that shrinks, one that grows is bicubic.
 
     Parameters
     ----------
@@ -166,9 +172,19 @@ def resize(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uin
     Returns
     -------
     ndarray of uint8, shape (height, width, 3), contiguous
+
+    Notes
+    -----
+    Where the image is less than three times too large, it is first brought to exactly twice the size (linear),
+    then halved: OpenCV averages by whole factors five times as fast as by others, and the result is within one
+    grey level of averaging areas.
     """
     import cv2
 
+    factors = pixels.shape[0] / height, pixels.shape[1] / width
+    if max(factors) > 1 and min(factors) >= _NEAR[0] and max(factors) <= _NEAR[1]:
+        twice = cv2.resize(pixels, (2 * width, 2 * height), interpolation=cv2.INTER_LINEAR)
+        return cast("NDArray[np.uint8]", cv2.resize(twice, (width, height), interpolation=cv2.INTER_AREA))
     smaller = min(height, pixels.shape[0]), min(width, pixels.shape[1])
     resized: Any = pixels
     if smaller != pixels.shape[:2]:

@@ -1,5 +1,7 @@
 """What a file is, by its first bytes: the name of a file says nothing."""
 
+from codecs import getincrementaldecoder
+
 FORMATS = (
     "JPEG",
     "PNG",
@@ -127,7 +129,8 @@ def describe(data: bytes) -> str:
 
 def _describe_text(start: bytes) -> str | None:
     try:
-        text = start.decode("utf-8-sig" if len(start) < 4096 else "latin-1").lstrip().lower()
+        # incremental: the start may end amid a character
+        text = getincrementaldecoder("utf-8-sig")().decode(start).lstrip().lower()
     except UnicodeDecodeError:
         return None
     if "<svg" in text:
