@@ -1,11 +1,18 @@
-"""Shared fixtures."""
+"""Fixtures for the tests and for the examples in docstrings."""
 
 import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent
+
+# The same examples in every run: a red test means that the change at hand broke it. Other examples now and
+# then: pytest --hypothesis-profile=search
+settings.register_profile("suite", deadline=None, derandomize=True)
+settings.register_profile("search", deadline=None, max_examples=1000)
+settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")
