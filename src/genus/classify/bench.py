@@ -7,6 +7,7 @@ does not depend on the setting (Gram matrices, similarities, a rotation) is comp
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -49,23 +50,30 @@ class Bench:
     fold: NDArray[np.intp] | None = None
     n_folds: int = 1
     dimension: int = 0
-    _shared: dict[str, Any] = field(default_factory=dict)
-    _lock: Any = field(default_factory=threading.RLock)
+    _shared: dict[str, Future[Any]] = field(default_factory=dict)
+    _lock: Any = field(default_factory=threading.Lock)
 
     def share(self, name: str, compute: Callable[[], T]) -> T:
-        """Return the result of `compute`, made at most once for this bench under `name`."""
+        """Return the result of `compute`, made at most once for this bench under `name`.
+
+        Threads that want different things do not wait for one another.
+        """
         with self._lock:
-            if name not in self._shared:
-                self._shared[name] = compute()
-            shared: T = self._shared[name]
-            return shared
+            mine = name not in self._shared
+            promise: Future[T] = self._shared.setdefault(name, Future())
+        if mine:
+            try:
+                promise.set_result(compute())
+            except BaseException as error:
+                promise.set_exception(error)
+        return promise.result()
 
     def with_weights(self, weights: Floats) -> "Bench":
         """Return a bench on the same rows with other weights; what does not depend on weights stays shared."""
         kept = {k: v for k, v in self._shared.items() if not k.startswith("weighted ")}
         if "rotated" in kept:
-            kept["rotated"] = kept["rotated"].with_weights(weights)
-        return replace(self, weights=weights, _shared=kept, _lock=threading.RLock())
+            kept["rotated"] = _done(kept["rotated"].result().with_weights(weights))
+        return replace(self, weights=weights, _shared=kept, _lock=threading.Lock())
 
     def train(self, f: int) -> NDArray[np.bool_]:
         """Rows that problem `f` learns from."""
@@ -130,7 +138,9 @@ class Bench:
             return coef
         from scipy.linalg import solve_triangular
 
-        dual = solve_triangular(rotated._shared["factor"], coef.T, lower=True, trans="T", check_finite=False)
+        dual = solve_triangular(
+            rotated._shared["factor"].result(), coef.T, lower=True, trans="T", check_finite=False
+        )
         return np.asarray(dual.T @ self.Z, self.Z.dtype)
 
     def _rotate(self) -> "Bench":
@@ -139,8 +149,8 @@ class Bench:
         inner[np.diag_indices_from(inner)] += 1e-6 if self.Z.dtype == np.float32 else 1e-10
         factor = np.linalg.cholesky(inner)
         rows = np.ascontiguousarray(factor.astype(self.Z.dtype))
-        shared = {"factor": factor, "similarity": self.similarity}
-        return replace(self, Z=rows, dimension=self.Z.shape[1], _shared=shared, _lock=threading.RLock())
+        shared = {"factor": _done(factor), "similarity": _done(self.similarity)}
+        return replace(self, Z=rows, dimension=self.Z.shape[1], _shared=shared, _lock=threading.Lock())
 
     def _class_sums(self) -> Floats:
         centred = self.Z - self.mean
@@ -152,6 +162,12 @@ class Bench:
         scaled = (self.Z[rows] - self.mean) * np.sqrt(self.weights[rows])[:, None].astype(self.Z.dtype)
         moments: Floats = scaled.T @ scaled
         return moments
+
+
+def _done(result: Any) -> Future[Any]:
+    promise: Future[Any] = Future()
+    promise.set_result(result)
+    return promise
 
 
 def working_dtype(n_cells: int) -> type[np.float32] | type[np.float64]:

@@ -32,7 +32,7 @@ class RBFHead(Head):
         Inverse squared width; the rows have unit length, so 0.5 to 4 is the useful range.
     alpha : float, default 0.1
         Ridge penalty on the kernel expansion.
-    max_centers : int, default 2048
+    max_centers : int, default 2500
         The most training rows to hold.
     power, blocks, use
         Normalisation of the features; see `BlockNormalizer`.
@@ -70,7 +70,7 @@ class RBFHead(Head):
         gamma: float = 1.5,
         alpha: float = 0.1,
         *,
-        max_centers: int = 2048,
+        max_centers: int = 2500,
         power: float = 0.5,
         blocks: Sequence[tuple[int, int]] | None = None,
         use: Sequence[int] | None = None,
@@ -99,7 +99,7 @@ class RBFHead(Head):
             gamma, alpha = self._checked(setting)
             if gamma != shared[0]:  # kept for one width only: these are the largest arrays there are
                 shared = (gamma, rbf(bench.similarity, gamma) if exact else self._described(bench, gamma))
-            yield _left_out(bench, shared[1], alpha) if exact else _left_out_linear(bench, *shared[1], alpha)
+            yield _left_out(bench, shared[1], alpha) if exact else _left_out_linear(bench, shared[1], alpha)
 
     def _learn(self, bench: Bench) -> None:
         gamma, alpha = self._checked({})
@@ -211,8 +211,9 @@ def _left_out(bench: Bench, kernel: Floats, alpha: float) -> Floats:
     return scores
 
 
-def _left_out_linear(bench: Bench, features: Floats, moments: Sequence[Any], alpha: float) -> Floats:
-    """Out-of-fold scores of ridge regression on `features (n, m)`, from their moments fold by fold."""
+def _left_out_linear(bench: Bench, described: tuple[Floats, list[Any]], alpha: float) -> Floats:
+    """Out-of-fold scores of ridge regression on features (n, m), from their moments fold by fold."""
+    features, moments = described
     totals = [np.sum(parts, axis=0) for parts in zip(*moments, strict=True)]
     scores = np.empty_like(bench.one_hot)
     for f, rows in bench.held_out():
