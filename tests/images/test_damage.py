@@ -289,6 +289,12 @@ def test_damage_inside_a_png_is_found_by_its_checksums():
     assert reason(bytes(data)) == "damaged PNG: the checksum of its IDAT part fails"
 
 
+def test_a_tiff_of_many_bands(shared_data, caplog):
+    with pytest.raises(ImageError, match="a TIFF with 8 channels; Genus reads grey, RGB and CMYK"):
+        decode(as_source(next(iter(sorted((shared_data / "landsat_pixels").glob("*stack.gtif"))))))
+    assert not caplog.records
+
+
 def test_nothing_is_written_to_stderr(tmp_path):
     broken = [data[: len(data) // 2] for data in FILES.values()]
     broken += [png(60000, 60000), WEBP_BOMB, FILES["JPEG"][:600] + b"\xff\x13\x37" + FILES["JPEG"][700:]]

@@ -75,7 +75,7 @@ def test_mirroring_commutes(fit, shape):
     preprocess = Preprocess(100, 100, fit)
     pixels = resize(PHOTOS[1], *shape)
     mirrored = preprocess.apply(pixels[:, ::-1])[:, ::-1]
-    assert difference(preprocess.apply(pixels), mirrored) < 4  # an odd rest may go to either side
+    assert difference(preprocess.apply(pixels), mirrored) < 1
 
 
 def test_squash_shows_the_whole_image():
@@ -160,9 +160,10 @@ def test_decoding_smaller_hardly_shows(fit, photo, side):
     preprocess = Preprocess(side, side, fit)
     source = as_source(encode(photo, "JPEG", quality=90))
     quick, exact = load_image(source, preprocess).pixels, preprocess.apply(decode(source).pixels)
-    assert difference(quick, exact) < 8  # the leaves of one photo are as fine as pixels
+    # the leaves of one photo are as fine as pixels, and a crop is cut to the pixel at either scale
+    assert difference(quick, exact) < (10 if fit == "crop" else 5)
     halved = (side // 2, side // 2)
-    assert difference(resize(quick, *halved), resize(exact, *halved)) < 4
+    assert difference(resize(quick, *halved), resize(exact, *halved)) < 5
 
 
 @pytest.mark.parametrize(

@@ -154,6 +154,9 @@ def _segment_length(data: bytes, at: int, name: str) -> int:
     return length
 
 
+_ORIENTATION, _CHANNELS = 0x0112, 0x0115  # tags of TIFF 6.0
+
+
 def exif_orientation(exif: bytes) -> int:
     r"""Return the orientation stored in a block of EXIF.
 
@@ -173,7 +176,7 @@ def exif_orientation(exif: bytes) -> int:
     6
     """
     exif = exif.removeprefix(b"Exif\0\0")
-    found = _find_orientation(exif)
+    found = _find_tag(exif, _ORIENTATION)
     if found is None:
         return 1
     at, kind = found
@@ -183,15 +186,21 @@ def exif_orientation(exif: bytes) -> int:
 
 def without_orientation(tiff: bytes) -> bytes:
     """Return a TIFF that claims to be upright, for decoders that turn some kinds and not others."""
-    found = _find_orientation(tiff)
+    found = _find_tag(tiff, _ORIENTATION)
     if found is None:
         return tiff
     at, kind = found
     return tiff[:at] + pack(kind, 1) + tiff[at + calcsize(kind) :]
 
 
-def _find_orientation(tiff: bytes) -> tuple[int, str] | None:
-    """Return where the orientation is and how it is packed (EXIF is a small TIFF)."""
+def tiff_channels(tiff: bytes) -> int:
+    """Return how many channels a TIFF says it has; 1 where it does not say."""
+    found = _find_tag(tiff, _CHANNELS)
+    return 1 if found is None else int(unpack_from(found[1], tiff, found[0])[0])
+
+
+def _find_tag(tiff: bytes, wanted: int) -> tuple[int, str] | None:
+    """Return where a number is in the first directory and how it is packed (EXIF is a small TIFF)."""
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
     if order is None or len(tiff) < 10:
         return None
@@ -201,7 +210,7 @@ def _find_orientation(tiff: bytes) -> tuple[int, str] | None:
     n_entries = unpack_from(order + "H", tiff, at)[0]
     for entry in range(at + 2, min(at + 2 + 12 * n_entries, len(tiff) - 11), 12):
         tag, kind = unpack_from(order + "HH", tiff, entry)
-        if tag == 0x0112:
+        if tag == wanted:
             return entry + 8, order + ("I" if kind == 4 else "H")
     return None
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genus.errors import ImageError
-from genus.images.header import exif_orientation, truncated, without_orientation
+from genus.images.header import exif_orientation, tiff_channels, truncated, without_orientation
 from genus.images.orientation import upright
 from genus.images.samples import over_white, to_rgb
 
@@ -39,6 +39,7 @@ _PLUGINS = {
     "AVIF": "PIL.AvifImagePlugin:AvifImageFile",
     "HEIF": "pillow_heif.as_plugin:HeifImageFile",
 }
+_TIFF_CHANNELS = 6  # of more, Pillow writes a line to the log
 _PILLOW_LIMIT = 89_478_485  # above it some plugins warn by themselves
 _BITS_PER_SAMPLE, _PLANAR = 258, 284  # TIFF tags
 
@@ -87,6 +88,8 @@ def decode_with_pillow(
     ImageError
         The image is damaged, of an unsupported kind, or needs an extra.
     """
+    if format == "TIFF" and (channels := tiff_channels(data)) > _TIFF_CHANNELS:
+        raise ImageError(name, f"a TIFF with {channels} channels; Genus reads grey, RGB and CMYK")
     try:
         image = _plugin(format, name)(BytesIO(data))
         width, height = image.size

@@ -141,10 +141,10 @@ class Preprocess:
         # cut before resizing: the short side of a 1 x 5000 strip, resized first, would make it 224 x 1,120,000
         height, width = pixels.shape[:2]
         scale = self.crop_fraction * min(height / self.height, width / self.width)
-        kept_height = min(height, max(1, round(self.height * scale)))
-        kept_width = min(width, max(1, round(self.width * scale)))
-        top, left = (height - kept_height) // 2, (width - kept_width) // 2
-        return pixels[top : top + kept_height, left : left + kept_width]
+        # as much off either end: the middle to the pixel, whichever way the image is turned
+        top = min(round((height - self.height * scale) / 2), (height - 1) // 2)
+        left = min(round((width - self.width * scale) / 2), (width - 1) // 2)
+        return pixels[top : height - top, left : width - left]
 
     def _pad(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         height, width = pixels.shape[:2]
