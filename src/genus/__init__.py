@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from genus.errors import GenusError
     from genus.estimators.classifier import ImageClassifier
     from genus.features.extractor import FeatureExtractor
-    from genus.model_file import load
+    from genus.predictor import load
 
 _EXPORTS = {
     "FeatureExtractor": "genus.features.extractor",
     "GenusError": "genus.errors",
     "ImageClassifier": "genus.estimators.classifier",
-    "load": "genus.model_file",
+    "load": "genus.predictor",
     "read_dataset": "genus.data.read",
 }
 

@@ -36,11 +36,7 @@ _MAX_BYTES = 2 << 30  # protobuf's own limit
 
 
 class ExportableHead(Protocol):
-    """What the model file needs of a fitted head: names, and logits in plain ONNX operators."""
-
-    @property
-    def classes_(self) -> Any:
-        """Class names, (C,)."""
+    """What the model file needs of a fitted head: its logits in plain ONNX operators."""
 
     def export(self, graph: GraphBuilder, x: str) -> str:
         """Add the operators from features [N, d] to calibrated logits [N, C]; returns the tensor's name."""
@@ -108,7 +104,9 @@ class ModelFile:
         }
 
 
-def build_model_file(feature_set: FeatureSet, head: ExportableHead, details: Mapping[str, Any]) -> ModelFile:
+def build_model_file(
+    feature_set: FeatureSet, head: ExportableHead, classes: tuple[str, ...], details: Mapping[str, Any]
+) -> ModelFile:
     """Join a feature set and a fitted head to one graph from pixels to probabilities.
 
     Parameters
@@ -117,15 +115,15 @@ def build_model_file(feature_set: FeatureSet, head: ExportableHead, details: Map
         What the head was trained on.
     head : ExportableHead
         The fitted, calibrated head.
+    classes : tuple of str
+        Names of the head's columns.
     details : mapping
         JSON-able values for the metadata (see `ModelFile.details`).
     """
     b = GraphBuilder()
     tensors = feature_set.build(b, "images")
     logits = head.export(b, tensors.features)
-    return _finish(
-        b, feature_set, tensors.features, logits, tensors.feature_map, tuple(map(str, head.classes_)), details
-    )
+    return _finish(b, feature_set, tensors.features, logits, tensors.feature_map, classes, details)
 
 
 def build_pretrained_file(

@@ -25,6 +25,7 @@ from genus.images.preprocess import Preprocess
 
 PrecisionName = Literal["float32", "int8"]
 _MAX_SIZE = 1024
+_GRAPH_VERSION = 1  # part of the identity: raise it when pooling, resampling or mirroring change
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ class FeatureSet:
     @property
     def identity(self) -> str:
         """A hash of everything that changes the numbers, save the engine and the decoder."""
-        parts = [self.precision, self.preprocess.to_json()]
+        parts = [f"version {_GRAPH_VERSION}", self.precision, self.preprocess.to_json()]
         parts += [f"{b.name}={find_backbone(b.backbone).identity}" for b in self.branches]
         if self.precision == "int8":
             parts += [json.dumps(int8_ranges(b.backbone)) for b in self.branches]
@@ -285,7 +286,7 @@ PRESETS: dict[str, str] = {
 }
 
 
-def feature_set_for(preset: str) -> FeatureSet:
+def feature_set_for(preset: str, *, precision: PrecisionName = "int8") -> FeatureSet:
     """Return what a preset computes: "fast", "balanced" or "best".
 
     Raises
@@ -295,4 +296,4 @@ def feature_set_for(preset: str) -> FeatureSet:
     """
     if preset not in PRESETS:
         raise ParameterError(f"no preset named {preset!r}; there are {', '.join(PRESETS)}.")
-    return parse_feature_set(PRESETS[preset])
+    return parse_feature_set(PRESETS[preset], precision=precision)

@@ -1,0 +1,219 @@
+"""`ImageClassifier`: labelled images in, a tried, evaluated, portable classifier out."""
+
+from collections.abc import Sequence
+from os import PathLike
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from genus.classify.leaderboard import LeaderboardRow
+from genus.data.dataset import Dataset
+from genus.data.read import read_dataset
+from genus.errors import ParameterError
+from genus.estimators.planning import plan_training
+from genus.estimators.result import TrainingPlan
+from genus.estimators.training import TrainingOptions, train
+from genus.features.feature_set import FeatureSet, PrecisionName, feature_set_for, parse_feature_set
+from genus.features.runtime import Runtime
+from genus.metrics.evaluation import Evaluation
+from genus.model_file import ModelFile
+from genus.predictor import EvaluationResult, Predictor
+from genus.progress import SILENT, Progress
+
+
+class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Train an image classifier: features, several heads compared, the best kept, honestly evaluated.
+
+    Parameters
+    ----------
+    preset : {"fast", "balanced", "best"}, default "balanced"
+        How much is computed from each image, and how many heads are tried.
+    features : str, FeatureSet or None
+        What is computed instead, such as "efficientnet-lite2@320" (see `parse_feature_set`).
+    precision : {"int8", "float32"}, default "int8"
+        How networks are run, where `features` is a string or None.
+    heads : sequence of str or heads, or None
+        The heads to try; None for the preset's.
+    metric : {"accuracy", "balanced_accuracy", "macro_f1", "log_loss"}, default "accuracy"
+        What candidates are compared by.
+    time_budget : float or None
+        Seconds for the whole of `fit`; when they are over, no further candidate is begun.
+    test_size : float, default 0.2
+        The share of images that only judge; ignored where the data marks its own test images.
+    refit : bool, default True
+        Whether the final model learns from all images, save those marked as test.
+    class_weight : {"auto", "balanced"} or None, default "auto"
+        Whether rare classes count more; "auto" finds out whether it helps.
+    runtime : Runtime or None
+        Engine, workers, cache, limits: nothing that changes what is learned.
+    random_state : int or None
+        The seed of the splits and of everything random.
+
+    Attributes
+    ----------
+    classes_ : (c,) array
+        The classes, naturally sorted, in the type they were given in.
+    leaderboard_ : tuple of LeaderboardRow
+        All candidates, best first.
+    evaluation_ : Evaluation
+        The honest figures, from images that were never used to choose anything.
+    result_ : TrainingResult
+        Everything worth knowing about the training.
+    model_ : ModelFile
+        What `save` writes; predictions run through it.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> digits = load_digits()
+    >>> images = np.repeat(np.repeat(digits.images[:200] * 15, 8, 1), 8, 2).astype(np.uint8)
+    >>> clf = ImageClassifier("fast", features="thumbnail@32", random_state=0)
+    >>> clf = clf.fit(images, digits.target[:200])
+    >>> clf.predict(images[:3])
+    array([0, 1, 2])
+    """
+
+    def __init__(
+        self,
+        preset: str = "balanced",
+        *,
+        features: str | FeatureSet | None = None,
+        precision: PrecisionName = "int8",
+        heads: Sequence[Any] | None = None,
+        metric: str = "accuracy",
+        time_budget: float | None = None,
+        test_size: float = 0.2,
+        refit: bool = True,
+        class_weight: str | None = "auto",
+        runtime: Runtime | None = None,
+        random_state: int | None = None,
+    ) -> None:
+        self.preset = preset
+        self.features = features
+        self.precision = precision
+        self.heads = heads
+        self.metric = metric
+        self.time_budget = time_budget
+        self.test_size = test_size
+        self.refit = refit
+        self.class_weight = class_weight
+        self.runtime = runtime
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any = None, *, progress: Progress = SILENT, command: str | None = None) -> Self:
+        """Train.
+
+        Parameters
+        ----------
+        X : folder, table, list of paths, arrays or PIL images, DataFrame, or Dataset
+            Anything `genus.read_dataset` reads.
+        y : sequence of n labels, or None
+            For images in a list or array.
+        progress : Progress
+            Told what is being done.
+        command : str or None
+            Kept in the model file, so that others can repeat it.
+
+        Raises
+        ------
+        DataError
+            Nothing readable, one class only, too few images.
+        ParameterError
+            A parameter cannot work.
+        """
+        options = self._options(command)
+        data = read_dataset(X, y)
+        self.model_, self.result_ = train(data, options, progress=progress)
+        self.classes_ = _in_given_type(self.model_.classes, y)
+        self._predictor = Predictor(self.model_, options.runtime)
+        return self
+
+    def plan(self, X: Any, y: Any = None) -> TrainingPlan:
+        """Say what `fit` would do and what it would cost, without doing it."""
+        return plan_training(read_dataset(X, y), self._options())
+
+    @property
+    def leaderboard_(self) -> tuple[LeaderboardRow, ...]:
+        """All candidates, best first."""
+        return self._fitted().result_.leaderboard
+
+    @property
+    def evaluation_(self) -> Evaluation:
+        """The honest figures."""
+        return self._fitted().result_.evaluation
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Return the most probable class of each image, (n,)."""
+        classes: NDArray[Any] = self._fitted().classes_[self.predict_proba(X).argmax(axis=1)]
+        return classes
+
+    def predict_proba(self, X: Any) -> NDArray[np.float32]:
+        """Return calibrated probabilities, float32 (n, c), columns in `classes_` order.
+
+        Raises
+        ------
+        ImageError
+            An image cannot be read.
+        """
+        return self._fitted()._predictor.predict_proba(X)
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Return the accuracy on labelled images."""
+        data = read_dataset(X, y).labelled()
+        right = self._fitted()._predictor.predict(data) == np.asarray(data.labels)
+        return float(np.average(right, weights=sample_weight))
+
+    def evaluate(self, X: Any, y: Any = None, *, progress: Progress = SILENT) -> EvaluationResult:
+        """Measure on labelled images, with intervals."""
+        data = read_dataset(X, y)
+        return self._fitted()._predictor.evaluate(data, progress=progress)
+
+    def save(self, path: str | PathLike[str], *, force: bool = False) -> None:
+        """Write the model as one portable `.onnx` file (see `genus.model_file`).
+
+        Raises
+        ------
+        OutputError
+            It exists and `force` is false, or cannot be written.
+        """
+        model: ModelFile = self._fitted().model_
+        model.save(path, force=force)
+
+    def _fitted(self) -> Self:
+        check_is_fitted(self, "result_")
+        return self
+
+    def _options(self, command: str | None = None) -> TrainingOptions:
+        if not isinstance(self.test_size, (int, float)) or not 0 < self.test_size < 1:
+            raise ParameterError(f"test_size must be between 0 and 1, not {self.test_size!r}.")
+        if self.time_budget is not None and self.time_budget <= 0:
+            raise ParameterError(
+                f"time_budget must be a number of seconds above 0, not {self.time_budget!r}."
+            )
+        preset_features = feature_set_for(self.preset, precision=self.precision)
+        features = self.features if self.features is not None else preset_features
+        if isinstance(features, str):
+            features = parse_feature_set(features, precision=self.precision)
+        return TrainingOptions(
+            feature_set=features,
+            heads=self.heads if self.heads is not None else self.preset,
+            metric=self.metric,
+            time_budget=self.time_budget,
+            test_size=self.test_size,
+            refit=self.refit,
+            class_weight=self.class_weight,
+            runtime=self.runtime or Runtime(),
+            random_state=self.random_state,
+            command=command,
+        )
+
+
+def _in_given_type(names: tuple[str, ...], y: Any) -> NDArray[Any]:
+    """Give the class names back in the type of the labels: 3, not "3"."""
+    if y is None or isinstance(y, Dataset):
+        return np.asarray(names)
+    given = {str(value): value for value in np.unique(np.asarray(y)).tolist()}
+    return np.asarray([given.get(name, name) for name in names])

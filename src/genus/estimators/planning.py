@@ -1,0 +1,82 @@
+"""What training would do and cost: `genus train --dry-run`."""
+
+import time
+
+import numpy as np
+
+from genus.classify.selection import plan as plan_selection
+from genus.data.dataset import Dataset
+from genus.errors import DataError, ImageError
+from genus.estimators.result import TrainingPlan
+from genus.estimators.training import TrainingOptions, check_classes
+from genus.features.engines import open_runner
+from genus.images.preprocess import load_image
+
+_SAMPLE = 8  # images timed
+_MAX_ROWS = 10_000
+_BASE_MB = 400.0  # the libraries and an engine
+
+
+def plan_training(dataset: Dataset, options: TrainingOptions) -> TrainingPlan:
+    """Time a few images, ask the cost model about the heads, and add it up; nothing is trained.
+
+    Raises
+    ------
+    DataError
+        There are no labels, one class only, or no readable image among the first.
+    """
+    check_classes(dataset)
+    data = dataset.labelled()
+    feature_set, n = options.feature_set, len(data)
+    rows = min(n, _MAX_ROWS)
+    names = np.asarray(data.labels)[np.linspace(0, n - 1, rows).astype(int)]
+    codes = np.unique(names, return_inverse=True)[1]
+    heads = plan_selection(
+        np.zeros((rows, feature_set.n_features), np.float32),
+        codes,
+        np.arange(rows) % 5,
+        heads=options.heads,
+        blocks=feature_set.blocks,
+        class_weight=options.class_weight,  # type: ignore[arg-type]  # checked there
+    )
+    seconds = {"features": _feature_seconds(data, options), "selection": heads.expected_seconds}
+    seconds["refit and file"] = 1.0 + 0.2 * heads.expected_seconds
+    seconds["total"] = sum(seconds.values())
+    table_mb = n * feature_set.n_features * 4 / 1e6
+    return TrainingPlan(
+        origin=dataset.origin,
+        counts=data.counts(),
+        features=feature_set.name,
+        n_features=feature_set.n_features,
+        heads=tuple(dict.fromkeys(candidate.name for candidate in heads.candidates)),
+        seconds={name: round(value, 1) for name, value in seconds.items()},
+        memory_mb=round(_BASE_MB + 4 * table_mb, 0),
+    )
+
+
+def _feature_seconds(data: Dataset, options: TrainingOptions) -> float:
+    """Decode and run a few images, spread over the data, on one core; divide by the cores."""
+    places = np.unique(np.linspace(0, len(data) - 1, _SAMPLE).astype(int))
+    begun, pixels, reason = time.perf_counter(), [], ""
+    for i in places:
+        try:
+            loaded = load_image(data.sources[i], options.feature_set.preprocess, options.runtime.limits)
+            pixels.append(loaded.pixels)
+        except ImageError as error:
+            reason = str(error)
+    if not pixels:
+        raise DataError(f"{data.origin}: none of the {len(places)} images tried can be read: {reason}")
+    decoding = time.perf_counter() - begun
+    runner = open_runner(
+        options.feature_set.model(),
+        engine=options.runtime.engine,
+        workers=2,
+        outputs=["features"],
+        n_images=len(data),
+    )
+    batch = np.stack(pixels)
+    runner(batch)  # the first run allocates
+    begun = time.perf_counter()
+    runner(batch)
+    inference = time.perf_counter() - begun
+    return len(data) * (decoding + inference) / len(pixels) / options.runtime.n_workers(len(data))

@@ -1,0 +1,146 @@
+"""What training found out, as plain values that the command line, the report and Python users share."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from genus.classify.leaderboard import LeaderboardRow
+from genus.data.dataset import SkippedImage
+from genus.metrics.evaluation import Evaluation
+from genus.predictor import EvaluationResult
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainingResult:
+    """Everything worth knowing about one training run.
+
+    Attributes
+    ----------
+    origin : str
+        What was read.
+    n_images : int
+        Labelled images that could be read.
+    classes : tuple of str
+    counts : dict of str to int
+        Images a class.
+    n_train, n_test : int
+        Images used to choose and fit, and images kept for the honest figure.
+    test_kind : str
+        "held out": cut off before anything else; "given": marked by the user.
+    metric : str
+        What the candidates were compared by.
+    leaderboard : tuple of LeaderboardRow
+        Best first, from cross-validation on the training images.
+    winner : LeaderboardRow
+    not_tried : tuple of str
+        Candidates that the time budget left out.
+    test : EvaluationResult
+        The winner, fitted on the training images only, on the test images.
+    skipped : tuple of SkippedImage
+    notes : tuple of str
+        Decisions taken and things found.
+    features : str
+        Name of the feature set.
+    seconds : dict of str to float
+        Time of each stage, and "total".
+    provenance : dict
+        Versions, data hash, split, seed, command.
+    parity : dict of str to float
+        For each engine the largest difference in probability between the file and the fitted head.
+    """
+
+    origin: str
+    n_images: int
+    classes: tuple[str, ...]
+    counts: dict[str, int]
+    n_train: int
+    n_test: int
+    test_kind: str
+    metric: str
+    leaderboard: tuple[LeaderboardRow, ...]
+    winner: LeaderboardRow
+    not_tried: tuple[str, ...]
+    test: EvaluationResult
+    skipped: tuple[SkippedImage, ...]
+    notes: tuple[str, ...]
+    features: str
+    seconds: dict[str, float]
+    provenance: dict[str, Any]
+    parity: dict[str, float]
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """The honest figures."""
+        return self.test.evaluation
+
+    @property
+    def head(self) -> str:
+        """Name of the winning head."""
+        return self.winner.name
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "origin": self.origin,
+            "n_images": self.n_images,
+            "counts": self.counts,
+            "n_train": self.n_train,
+            "n_test": self.n_test,
+            "test_kind": self.test_kind,
+            "metric": self.metric,
+            "winner": self.winner.to_dict(),
+            "leaderboard": [row.to_dict() for row in self.leaderboard],
+            "not_tried": list(self.not_tried),
+            "evaluation": self.evaluation.to_dict(),
+            "skipped": [{"source": s.source, "reason": s.reason} for s in self.skipped],
+            "notes": list(self.notes),
+            "features": self.features,
+            "seconds": self.seconds,
+            "provenance": self.provenance,
+            "parity": self.parity,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingPlan:
+    """What training would do, and what it would cost.
+
+    Attributes
+    ----------
+    origin : str
+    counts : dict of str to int
+        Labelled images a class, as far as known without opening them.
+    features : str
+    n_features : int
+    heads : tuple of str
+        The candidates, in the order in which they would be tried.
+    seconds : dict of str to float
+        Expected time of each stage, and "total"; features that are in the cache already make it shorter.
+    memory_mb : float
+        Expected peak, in megabytes.
+    """
+
+    origin: str
+    counts: dict[str, int]
+    features: str
+    n_features: int
+    heads: tuple[str, ...]
+    seconds: dict[str, float]
+    memory_mb: float
+
+    @property
+    def n_images(self) -> int:
+        """Labelled images."""
+        return sum(self.counts.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "origin": self.origin,
+            "n_images": self.n_images,
+            "counts": self.counts,
+            "features": self.features,
+            "n_features": self.n_features,
+            "heads": list(self.heads),
+            "seconds": self.seconds,
+            "memory_mb": self.memory_mb,
+        }

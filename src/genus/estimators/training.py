@@ -1,0 +1,331 @@
+"""Training, step by step: features, division, selection, judgement, refit, model file."""
+
+import hashlib
+import platform
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genus._version import __version__
+from genus.classify.fitted import FittedHead, fit_final
+from genus.classify.leaderboard import Selection
+from genus.classify.selection import select
+from genus.data.dataset import Dataset, SkippedImage, natural_key
+from genus.data.splits import stratified_folds
+from genus.errors import DataError
+from genus.estimators.division import Division, divide
+from genus.estimators.result import TrainingResult
+from genus.features.engines import available_engines
+from genus.features.feature_set import FeatureSet
+from genus.features.runtime import Runtime
+from genus.features.stream import extract
+from genus.features.table import FeatureTable
+from genus.images.preprocess import load_image
+from genus.model_file import ModelFile, build_model_file
+from genus.predictor import EvaluationResult, evaluate_predictions
+from genus.progress import SILENT, Progress
+
+_FOLDS = 5
+_PARITY_IMAGES = 8
+PARITY_TOLERANCE = 0.02
+_LIBRARIES = ("numpy", "scikit-learn", "opencv-python-headless", "onnxruntime", "openvino")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingOptions:
+    """What training is told, beside the data (see `ImageClassifier`)."""
+
+    feature_set: FeatureSet
+    heads: str | Sequence[Any]
+    metric: str = "accuracy"
+    time_budget: float | None = None
+    test_size: float = 0.2
+    refit: bool = True
+    class_weight: str | None = "auto"
+    runtime: Runtime = field(default_factory=Runtime)
+    random_state: int | None = None
+    command: str | None = None
+
+
+class _Clock:
+    """Adds up the seconds of each stage."""
+
+    def __init__(self) -> None:
+        self.start = time.perf_counter()
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        begun = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - begun
+
+    @property
+    def elapsed(self) -> float:
+        return time.perf_counter() - self.start
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Learned:
+    """Labelled images that could be read, their features and the codes of their classes (-1: never trained on)."""
+
+    data: Dataset
+    table: FeatureTable
+    division: Division
+    classes: tuple[str, ...]
+    codes: NDArray[np.int64]
+    skipped: tuple[SkippedImage, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def train(self) -> NDArray[np.int64]:
+        return np.flatnonzero(~self.division.test)
+
+    @property
+    def test(self) -> NDArray[np.int64]:
+        return np.flatnonzero(self.division.test)
+
+
+def train(
+    dataset: Dataset, options: TrainingOptions, *, progress: Progress = SILENT
+) -> tuple[ModelFile, TrainingResult]:
+    """Train on a labelled data set.
+
+    Returns
+    -------
+    ModelFile, TrainingResult
+
+    Raises
+    ------
+    DataError
+        There are too few readable labelled images or classes.
+    """
+    clock = _Clock()
+    with clock.stage("features"):
+        learned = _learn_features(dataset, options, progress)
+    with clock.stage("selection"):
+        selection, notes = _select(learned, options, clock, progress)
+    with clock.stage("evaluation"):
+        judged = fit_final(selection, learned.table.X[learned.train], learned.codes[learned.train])
+        test, leak_note = _judge(learned, judged, options)
+    with clock.stage("refit"):
+        rows = np.flatnonzero(~learned.division.marked_test) if options.refit else learned.train
+        rows = rows[learned.codes[rows] >= 0]
+        same = len(rows) == len(learned.train)
+        final = judged if same else fit_final(selection, learned.table.X[rows], learned.codes[rows])
+    with clock.stage("model file"):
+        model, parity = _write(learned, final, selection, test, options)
+    clock.seconds["total"] = clock.elapsed
+    result = TrainingResult(
+        origin=dataset.origin,
+        n_images=len(learned.data),
+        classes=learned.classes,
+        counts=learned.data.counts(),
+        n_train=len(learned.train),
+        n_test=len(learned.test),
+        test_kind=learned.division.kind,
+        metric=options.metric,
+        leaderboard=selection.leaderboard,
+        winner=selection.winner_row,
+        not_tried=selection.not_tried,
+        test=test,
+        skipped=learned.skipped,
+        notes=(*learned.notes, *notes, *leak_note, *_parity_note(parity)),
+        features=options.feature_set.name,
+        seconds={name: round(seconds, 3) for name, seconds in clock.seconds.items()},
+        provenance=dict(model.details["provenance"]),
+        parity=parity,
+    )
+    return model, result
+
+
+def check_classes(data: Dataset) -> None:
+    """Raise `DataError` unless there are labelled images of at least two classes."""
+    counts = data.counts()
+    if not counts:
+        raise DataError(
+            f"{data.origin}: no labels found. Put the images into one folder a class, "
+            "or name a table with a label column."
+        )
+    if len(counts) == 1:
+        (name,) = counts
+        raise DataError(
+            f"{data.origin}: only one class, {name!r} ({counts[name]} images). "
+            "A classifier needs at least two: one folder a class."
+        )
+
+
+def _learn_features(dataset: Dataset, options: TrainingOptions, progress: Progress) -> _Learned:
+    check_classes(dataset)
+    labelled = dataset.labelled()
+    notes = list(dataset.notes)
+    if len(labelled) < len(dataset):
+        notes.append(f"{len(dataset) - len(labelled)} images without a label were left out")
+    table = extract(labelled.sources, options.feature_set, runtime=options.runtime, progress=progress)
+    data = labelled.take(table.kept)
+    if len(table.skipped):
+        notes.append(f"{len(table.skipped)} images could not be read")
+    check_classes(data)
+    all_codes = _codes(data, data.classes)
+    division = divide(data, all_codes, table, test_size=options.test_size, random_state=options.random_state)
+    trained = data.take(np.flatnonzero(~division.test))
+    check_classes(trained)
+    if never := [name for name in data.classes if name not in set(trained.classes)]:
+        notes.append(f"classes with test images only are unknown to the model: {', '.join(never)}")
+    skipped = (*dataset.skipped, *table.skipped)
+    notes += division.notes
+    return _Learned(
+        data, table, division, trained.classes, _codes(data, trained.classes), skipped, tuple(notes)
+    )
+
+
+def _codes(data: Dataset, classes: tuple[str, ...]) -> NDArray[np.int64]:
+    code = {name: i for i, name in enumerate(sorted(classes, key=natural_key))}
+    return np.array([code.get(label or "", -1) for label in data.labels or ()], np.int64)
+
+
+def _select(
+    learned: _Learned, options: TrainingOptions, clock: _Clock, progress: Progress
+) -> tuple[Selection, list[str]]:
+    """Cross-validate on the training images; classes with a single image have nothing to be validated with."""
+    rows, notes = learned.train, []
+    codes, groups = learned.codes[rows], learned.division.groups[rows]
+    n_units = np.array([len(np.unique(groups[codes == c])) for c in range(len(learned.classes))])
+    enough = np.flatnonzero(n_units >= 2)
+    if len(enough) < 2:
+        raise DataError(
+            f"{learned.data.origin}: at least two classes need three or more different images each. "
+            "About 20 images a class is a good start."
+        )
+    if len(enough) < len(n_units):
+        few = [learned.classes[c] for c in np.flatnonzero(n_units < 2)]
+        notes.append(f"too few images to compare methods on; learned all the same: {', '.join(few)}")
+        rows = rows[np.isin(codes, enough)]
+        codes, groups = learned.codes[rows], learned.division.groups[rows]
+    keys = [learned.table.content_hashes[i] for i in rows]
+    n_folds = int(np.clip(n_units[enough].min(), 2, _FOLDS)) if len(rows) < 1000 else _FOLDS
+    folds = stratified_folds(codes, keys, groups, n_folds=n_folds, random_state=options.random_state)
+    budget = None if options.time_budget is None else max(0.1, options.time_budget - clock.elapsed)
+    selection = select(
+        learned.table.X[rows],
+        codes,
+        folds,
+        heads=options.heads,
+        blocks=learned.table.blocks,
+        metric=options.metric,
+        time_budget=budget,
+        class_weight=options.class_weight,  # type: ignore[arg-type]  # checked there
+        random_state=options.random_state,
+        progress=progress,
+    )
+    notes += selection.notes
+    if selection.stopped_early:
+        notes.append(f"the time budget left untried: {', '.join(selection.not_tried)}")
+    return selection, notes
+
+
+def _judge(
+    learned: _Learned, head: FittedHead, options: TrainingOptions
+) -> tuple[EvaluationResult, tuple[str, ...]]:
+    """Evaluate on the test images, and say what duplicates among the training images did to the figure."""
+    rows, start = learned.test, time.perf_counter()
+    proba = head.predict_proba(learned.table.X[rows])
+    result = evaluate_predictions(
+        learned.data.take(rows),
+        proba,
+        learned.classes,
+        seconds=time.perf_counter() - start,
+        random_state=options.random_state,
+    )
+    leaked = learned.division.leaked[rows]
+    if not leaked.any() or leaked.all():
+        return result, ()
+    clean = float((proba.argmax(axis=1) == learned.codes[rows])[~leaked].mean())
+    return result, (
+        f"{int(leaked.sum())} test images have a duplicate among the training images (or share its group); "
+        f"without them the accuracy is {clean:.1%}",
+    )
+
+
+def _write(
+    learned: _Learned,
+    head: FittedHead,
+    selection: Selection,
+    test: EvaluationResult,
+    options: TrainingOptions,
+) -> tuple[ModelFile, dict[str, float]]:
+    details: dict[str, Any] = {
+        "head": {
+            "name": selection.winner_row.name,
+            "params": {k: str(v) for k, v in selection.winner_row.params.items()},
+            "n_stored_examples": head.n_stored_examples,
+        },
+        "metrics": test.evaluation.to_dict(),
+        "leaderboard": [row.to_dict() for row in selection.leaderboard],
+        "calibration": head.calibration.to_dict(),
+        "counts": learned.data.counts(),
+        "provenance": _provenance(learned, options),
+    }
+    model = build_model_file(options.feature_set, head, learned.classes, details)
+    parity = _parity(model, learned, head, options)
+    return build_model_file(options.feature_set, head, learned.classes, {**details, "parity": parity}), parity
+
+
+def _parity(
+    model: ModelFile, learned: _Learned, head: FittedHead, options: TrainingOptions
+) -> dict[str, float]:
+    """Run a few images through the finished file and compare with the head on the extracted features."""
+    rows = np.concatenate([learned.test, learned.train])[:_PARITY_IMAGES]
+    limits = options.runtime.limits
+    pixels = [load_image(learned.data.sources[i], model.preprocess, limits).pixels for i in rows]
+    expected = head.predict_proba(learned.table.X[rows])
+    found: dict[str, float] = {}
+    for engine in ("onnxruntime",):
+        proba = model.open(engine=engine)(np.stack(pixels))["probabilities"]
+        found[engine] = round(float(np.abs(proba - expected).max()), 5)
+    return found
+
+
+def _parity_note(parity: dict[str, float]) -> tuple[str, ...]:
+    off = {engine: value for engine, value in parity.items() if value > PARITY_TOLERANCE}
+    return tuple(
+        f"the file run by {engine} differs by up to {value:.3f} in probability from the model as trained"
+        for engine, value in off.items()
+    )
+
+
+def _provenance(learned: _Learned, options: TrainingOptions) -> dict[str, Any]:
+    digest = hashlib.blake2b(digest_size=16)
+    pairs = zip(learned.table.content_hashes, learned.data.labels or (), strict=True)
+    for content, label in sorted((content, label or "") for content, label in pairs):
+        digest.update(f"{content}\t{label}\n".encode("utf-8", "surrogateescape"))
+    return {
+        "genus": __version__,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": options.command,
+        "data": learned.data.origin,
+        "data_hash": digest.hexdigest(),
+        "n_images": len(learned.data),
+        "split": {"kind": learned.division.kind, "n_train": len(learned.train), "n_test": len(learned.test)},
+        "refit_on_all": options.refit,
+        "random_state": options.random_state,
+        "python": platform.python_version(),
+        "engines": list(available_engines()),
+        "libraries": {name: found for name in _LIBRARIES if (found := _version(name))},
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

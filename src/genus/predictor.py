@@ -1,0 +1,311 @@
+"""Using a model file: pictures in, class names and probabilities out.
+
+No scikit-learn is imported here, so that one prediction from the command line starts in a fraction of a second.
+"""
+
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genus.data.dataset import Dataset, SkippedImage
+from genus.errors import DataError, ImageError
+from genus.features.engines import Runner
+from genus.features.runtime import Runtime
+from genus.images.preprocess import load_image
+from genus.images.source import ImageSource
+from genus.model_file import ModelFile, read_model_file
+from genus.progress import SILENT, Progress
+
+if TYPE_CHECKING:
+    from genus.metrics.evaluation import Evaluation
+
+_AHEAD = 3  # batches in flight for each worker
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PredictedBatch:
+    """Predictions for a few images.
+
+    Attributes
+    ----------
+    indices : (k,) int64
+        Index of each row's source.
+    proba : (k, c) float32
+        Calibrated probabilities.
+    skipped : tuple of (int, SkippedImage)
+        The images of this batch that could not be read, with the index of their source.
+    """
+
+    indices: NDArray[np.int64]
+    proba: NDArray[np.float32]
+    skipped: tuple[tuple[int, SkippedImage], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EvaluationResult:
+    """How a model did on labelled images.
+
+    Attributes
+    ----------
+    evaluation : Evaluation
+        The figures.
+    names : tuple of n str
+        The images that could be read.
+    true : (n,) str
+        Their labels.
+    proba : (n, c) float32
+        The model's probabilities, columns as in `classes`.
+    classes : tuple of c str
+        The model's classes.
+    skipped : tuple of SkippedImage
+        The images that could not be read.
+    notes : tuple of str
+        What the reader of the figures should know.
+    seconds : float
+    """
+
+    evaluation: "Evaluation"
+    names: tuple[str, ...]
+    true: NDArray[np.str_]
+    proba: NDArray[np.float32]
+    classes: tuple[str, ...]
+    skipped: tuple[SkippedImage, ...]
+    notes: tuple[str, ...]
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON: the figures, not the single predictions."""
+        return {
+            "evaluation": self.evaluation.to_dict(),
+            "n_images": len(self.names),
+            "skipped": [{"source": s.source, "reason": s.reason} for s in self.skipped],
+            "notes": list(self.notes),
+            "seconds": self.seconds,
+        }
+
+
+class Predictor:
+    """A model file, ready for use.
+
+    Parameters
+    ----------
+    model : ModelFile
+        From `genus.model_file.read_model_file`, or built by training.
+    runtime : Runtime
+        Engine, workers, limits.
+
+    Attributes
+    ----------
+    classes_ : (c,) str
+        Class names, in the order of the columns of `predict_proba`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_sample_image
+    >>> model = built_in()
+    >>> str(model.predict([load_sample_image("flower.jpg")])[0])
+    'daisy'
+    """
+
+    def __init__(self, model: ModelFile, runtime: Runtime | None = None) -> None:
+        self.model = model
+        self.runtime = runtime or Runtime()
+        self.classes_ = np.asarray(model.classes)
+        self._runners: dict[tuple[int, bool], Runner] = {}
+
+    def predict(self, images: Any) -> NDArray[np.str_]:
+        """Return the most probable class name of each image, (n,).
+
+        Parameters
+        ----------
+        images : anything `genus.read_dataset` reads
+            A folder, a list of paths, arrays or PIL images ...
+
+        Raises
+        ------
+        ImageError
+            An image cannot be read; use `stream` to be told and go on.
+        """
+        return np.asarray(self.classes_[self.predict_proba(images).argmax(axis=1)])
+
+    def predict_proba(self, images: Any) -> NDArray[np.float32]:
+        """Return the calibrated probabilities, float32 (n, c); raises as `predict` does."""
+        sources = _sources(images)
+        proba = np.empty((len(sources), len(self.classes_)), np.float32)
+        for batch in self.stream(sources):
+            for _, skipped in batch.skipped:
+                raise ImageError(skipped.source, skipped.reason)
+            proba[batch.indices] = batch.proba
+        return proba
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Return the accuracy on labelled images; X and y as for `genus.read_dataset`."""
+        from genus.data.read import read_dataset
+
+        data = read_dataset(X, y).labelled()
+        if not len(data):
+            raise DataError(f"{data.origin}: no labelled images, so there is no score.")
+        return float(np.mean(self.predict(data) == np.asarray(data.labels)))
+
+    def stream(
+        self, sources: Sequence[ImageSource], *, progress: Progress = SILENT
+    ) -> Iterator[PredictedBatch]:
+        """Predict batch by batch, in the order of the sources and in bounded memory.
+
+        An image that cannot be read is in its batch's `skipped`; nothing is raised for it.
+        """
+        n_workers = self.runtime.n_workers(max(1, len(sources)))
+        size = max(1, min(self.runtime.batch_size, -(-len(sources) // n_workers)))
+        runner = self._runner(n_workers, len(sources))
+        spans = (range(i, min(i + size, len(sources))) for i in range(0, len(sources), size))
+        with progress.task("predictions", total=len(sources), unit="images") as task:
+            for batch in _in_order(self._predict_span, sources, spans, runner, n_workers):
+                task.advance(len(batch.indices) + len(batch.skipped))
+                yield batch
+
+    def evaluate(
+        self, dataset: Dataset, *, progress: Progress = SILENT, random_state: int | None = 0
+    ) -> EvaluationResult:
+        """Measure the model on labelled images.
+
+        Raises
+        ------
+        DataError
+            No image has a label, none can be read, or none belongs to a class of the model.
+        """
+        start = time.perf_counter()
+        data = dataset.labelled()
+        if not len(data):
+            raise DataError(f"{dataset.origin}: no labelled images to evaluate on.")
+        batches = list(self.stream(data.sources, progress=progress))
+        kept = np.concatenate([batch.indices for batch in batches])
+        skipped = tuple(skip for batch in batches for _, skip in batch.skipped)
+        if not len(kept):
+            raise DataError(
+                f"{dataset.origin}: none of the {len(data)} images can be read: {skipped[0].reason}."
+            )
+        readable = data.take(kept)
+        return evaluate_predictions(
+            readable,
+            np.concatenate([batch.proba for batch in batches]),
+            self.model.classes,
+            skipped=(*data.skipped, *skipped),
+            seconds=time.perf_counter() - start,
+            random_state=random_state,
+        )
+
+    def _runner(self, n_workers: int, n_images: int) -> Runner:
+        key = n_workers, n_images >= 200
+        if key not in self._runners:
+            self._runners[key] = self.model.open(
+                engine=self.runtime.engine, workers=n_workers, n_images=n_images
+            )
+        return self._runners[key]
+
+    def _predict_span(self, sources: Sequence[ImageSource], span: range, runner: Runner) -> PredictedBatch:
+        indices: list[int] = []
+        pixels: list[NDArray[np.uint8]] = []
+        skipped: list[tuple[int, SkippedImage]] = []
+        for i in span:
+            try:
+                pixels.append(load_image(sources[i], self.model.preprocess, self.runtime.limits).pixels)
+                indices.append(i)
+            except ImageError as error:
+                skipped.append((i, SkippedImage(error.source, error.reason)))
+        proba = np.empty((0, len(self.classes_)), np.float32)
+        if pixels:
+            proba = runner(np.stack(pixels))["probabilities"]
+        return PredictedBatch(np.array(indices, np.int64), proba, tuple(skipped))
+
+
+def evaluate_predictions(
+    data: Dataset,
+    proba: NDArray[np.float32],
+    classes: tuple[str, ...],
+    *,
+    skipped: tuple[SkippedImage, ...] = (),
+    seconds: float = 0.0,
+    random_state: int | None = 0,
+) -> EvaluationResult:
+    """Hold probabilities against the labels of a data set (all labelled).
+
+    Images of a class that the model does not know are always wrong: they count in the accuracy, and the notes
+    say how many they are.
+    """
+    from genus.metrics.evaluate import evaluate
+
+    labels = np.asarray([label or "" for label in data.labels or ()])
+    code = {name: i for i, name in enumerate(classes)}
+    y_true = np.array([code.get(label, -1) for label in labels], np.int64)
+    if (y_true < 0).all():
+        known, found = ", ".join(classes[:5]), ", ".join(data.classes[:5])
+        raise DataError(
+            f"{data.origin}: none of its classes is one of the model's. The model knows {known} ...; found {found} ..."
+        )
+    evaluation = evaluate(y_true, proba, classes, random_state=random_state or 0)
+    notes = [*data.notes]
+    if unknown := sorted(set(labels[y_true < 0])):
+        notes.append(
+            f"{int((y_true < 0).sum())} images are of classes the model does not know and count as wrong: "
+            f"{', '.join(unknown[:10])}"
+        )
+    if absent := [name for name in classes if name not in set(labels)]:
+        notes.append(f"{len(absent)} of the model's classes have no image here: {', '.join(absent[:10])}")
+    return EvaluationResult(evaluation, data.names, labels, proba, classes, skipped, tuple(notes), seconds)
+
+
+def load(path: str | PathLike[str], runtime: Runtime | None = None) -> Predictor:
+    """Open a model file for use.
+
+    Raises
+    ------
+    ModelFileError
+        It is missing, damaged, not written by Genus, or written by a newer version.
+    """
+    return Predictor(read_model_file(path), runtime)
+
+
+def built_in(runtime: Runtime | None = None) -> Predictor:
+    """Return the built-in model: EfficientNet-Lite2 and the 1000 classes of ImageNet.
+
+    It is put together from the installed weights on first use (about a second) and kept in the cache folder.
+    """
+    from genus.imagenet import imagenet_model
+
+    return Predictor(imagenet_model(), runtime)
+
+
+def _sources(images: Any) -> Sequence[ImageSource]:
+    from genus.data.read import read_dataset
+
+    sources: Sequence[ImageSource] = read_dataset(images).sources
+    return sources
+
+
+def _in_order(
+    work: Any, sources: Sequence[ImageSource], spans: Iterator[range], runner: Runner, n_workers: int
+) -> Iterator[PredictedBatch]:
+    """Run `work` on the spans in threads, a few ahead of the consumer; yield the results in order."""
+    if n_workers == 1:
+        for span in spans:
+            yield work(sources, span, runner)
+        return
+    pool = ThreadPoolExecutor(n_workers, thread_name_prefix="genus-predict")
+    ahead: deque[Future[PredictedBatch]] = deque()
+    try:
+        while True:
+            for span in islice(spans, _AHEAD * n_workers - len(ahead)):
+                ahead.append(pool.submit(work, sources, span, runner))
+            if not ahead:
+                return
+            yield ahead.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
