@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from genus.metrics.intervals import Floats, normal_quantile, wilson
 
 N_BINS = 15
+MIN_PER_BIN = 10
 _N_DRAWS = 1000
 
 
@@ -39,7 +40,7 @@ class ReliabilityBin:
 
 
 def reliability_bins(
-    confidence: Floats, correct: NDArray[np.bool_], n_bins: int = N_BINS
+    confidence: Floats, correct: NDArray[np.bool_], n_bins: int | None = None
 ) -> tuple[ReliabilityBin, ...]:
     """Sort images into bins of equal number by their confidence.
 
@@ -49,8 +50,9 @@ def reliability_bins(
         The probability of the predicted class.
     correct : bool (n,)
         Whether that class is the true one.
-    n_bins : int, default 15
-        Number of bins; fewer where there are fewer images, or many of equal confidence, which stay together.
+    n_bins : int or None
+        Number of bins. None: 15, or as many as leave each at least 10 images. There are fewer where many images
+        have equal confidence, for those stay together.
 
     Returns
     -------
@@ -70,6 +72,8 @@ def reliability_bins(
     """
     if len(confidence) == 0:
         return ()
+    if n_bins is None:
+        n_bins = min(N_BINS, max(1, len(confidence) // MIN_PER_BIN))
     order = np.argsort(confidence, kind="stable")
     sure, right = confidence[order], correct[order]
     cuts = np.arange(1, n_bins) * len(sure) // n_bins

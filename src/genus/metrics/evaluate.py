@@ -46,18 +46,18 @@ def evaluate(
     Evaluation
         With these figures, all but `log_loss` in [0, 1], and each with a 95% interval:
 
-        =========================================  ==========================================  ===============
-        `accuracy`                                 share of images that are right              Wilson
-        `accuracy_with_unknown`                    the same, images of unknown classes counted Wilson
+        =========================================  =============================================  ===============
+        `accuracy`                                 share of images that are right                 Wilson
+        `accuracy_with_unknown`                    the same, images of unknown classes counted    Wilson
                                                    as wrong; only where there are such images
-        `top_5_accuracy`                           true class among the five most probable;    Wilson
+        `top_5_accuracy`                           true class among the five most probable;       Wilson
                                                    only for more than five classes
-        `balanced_accuracy`, `macro_recall`        mean recall of the classes                  `averages`
-        `macro_precision`, `macro_f1`              mean over the classes                       `averages`
-        `weighted_precision`, `..recall`, `.._f1`  weighted by the number of images            `averages`
-        `log_loss`                                 mean of -log(probability of the truth)      `mean_interval`
-        `calibration_error`                        15 bins of equal number                     bootstrap
-        =========================================  ==========================================  ===============
+        `balanced_accuracy`, `macro_recall`        mean recall of the classes                     `averages`
+        `macro_precision`, `macro_f1`              mean over the classes                          `averages`
+        `weighted_precision`, `..recall`, `.._f1`  weighted by the number of images               `averages`
+        `calibration_error`                        up to 15 bins of equal number (top confidence) inverted test
+        `log_loss`                                 mean of -log(probability of the truth)         `mean_interval`
+        =========================================  =============================================  ===============
 
         Averages over classes are over those with test images.
 

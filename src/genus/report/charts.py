@@ -1,0 +1,198 @@
+"""Where things lie in the page's charts: geometry in Python, so that the templates only place it."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genus.metrics.calibration import ReliabilityBin
+
+N_SHADES = 9
+MAX_CELLS = 20_000  # of a heat map; beyond that single images cannot be told apart anyway
+
+
+def shades(confusion: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Give each cell of a confusion matrix a shade by its share of the row.
+
+    Parameters
+    ----------
+    confusion : int64 (c, c)
+        Rows are true classes.
+
+    Returns
+    -------
+    int64 (c, c)
+        0 for empty cells, else 1 to 9. A square root lifts the small shares, which are the mistakes.
+
+    Examples
+    --------
+    >>> shades(np.array([[9, 1], [0, 4]])).tolist()
+    [[9, 3], [0, 9]]
+    """
+    share = confusion / np.maximum(confusion.sum(1, keepdims=True), 1)
+    return np.where(confusion > 0, np.clip(np.ceil(N_SHADES * np.sqrt(share)), 1, N_SHADES), 0).astype(
+        np.int64
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class HeatPath:
+    """All cells of one shade as one SVG path."""
+
+    kind: str
+    shade: int
+    d: str
+
+
+def heat_paths(confusion: NDArray[np.int64], max_cells: int = MAX_CELLS) -> tuple[HeatPath, ...]:
+    """Draw a confusion matrix as unit squares, one path a shade.
+
+    Parameters
+    ----------
+    confusion : int64 (c, c)
+        Rows are true classes.
+    max_cells : int
+        At most so many cells, the largest ones: the page's size stays bounded.
+
+    Returns
+    -------
+    tuple of HeatPath
+        `kind` is "right" on the diagonal, else "wrong".
+    """
+    shade = shades(confusion)
+    true, predicted = np.nonzero(confusion)
+    if len(true) > max_cells:
+        largest = np.argsort(-confusion[true, predicted], kind="stable")[:max_cells]
+        true, predicted = true[largest], predicted[largest]
+    found = []
+    for kind, chosen in (("right", true == predicted), ("wrong", true != predicted)):
+        for level in range(1, N_SHADES + 1):
+            here = chosen & (shade[true, predicted] == level)
+            d = "".join(
+                f"M{x} {y}h1v1h-1z"
+                for x, y in zip(predicted[here].tolist(), true[here].tolist(), strict=True)
+            )
+            if d:
+                found.append(HeatPath(kind, level, d))
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """One of a hundred images: "sure", "likely", "possible" or "wrong"."""
+
+    x: int
+    y: int
+    kind: str
+
+
+def hundred_dots(value: float, low: float, high: float) -> tuple[Dot, ...]:
+    """Draw an accuracy and its interval as 100 dots, row by row.
+
+    Examples
+    --------
+    >>> [dot.kind for dot in hundred_dots(0.94, 0.92, 0.96)[90:]]
+    ['sure', 'sure', 'likely', 'likely', 'possible', 'possible', 'wrong', 'wrong', 'wrong', 'wrong']
+    """
+    steps = [(round(100 * low), "sure"), (round(100 * value), "likely"), (round(100 * high), "possible")]
+    return tuple(
+        Dot(i % 10, i // 10, next((kind for stop, kind in steps if i < stop), "wrong")) for i in range(100)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A reliability bin in plot coordinates; y grows downward."""
+
+    x: float
+    y: float
+    top: float
+    bottom: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A mark on both axes; `at` is its distance from the origin."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReliabilityPlot:
+    """Confidence (x) against accuracy (y) on a square.
+
+    Attributes
+    ----------
+    size : float
+        Length of its sides.
+    points : tuple of Point
+        One a bin.
+    ticks : tuple of Tick
+        The same for both axes.
+    """
+
+    size: float
+    points: tuple[Point, ...]
+    ticks: tuple[Tick, ...]
+
+
+def reliability_plot(bins: tuple[ReliabilityBin, ...], size: float = 320.0) -> ReliabilityPlot:
+    """Lay out a reliability diagram; the axes begin where the data does, at a multiple of 10%.
+
+    Parameters
+    ----------
+    bins : tuple of ReliabilityBin
+        At least one.
+    size : float
+        Length of the sides.
+    """
+    lowest = min(min(b.confidence, b.accuracy) for b in bins)
+    start = min(0.9, max(0.0, math.floor(10 * lowest - 0.2) / 10))
+
+    def place(share: float) -> float:
+        return round(size * (max(share, start) - start) / (1 - start), 1)
+
+    points = tuple(
+        Point(
+            x=place(b.confidence),
+            y=round(size - place(b.accuracy), 1),
+            top=round(size - place(b.high), 1),
+            bottom=round(size - place(b.low), 1),
+            text=f"{b.n:,} images: says {b.confidence:.1%}, right {b.accuracy:.1%} "
+            f"({100 * b.low:.0f}–{100 * b.high:.0f})",
+        )
+        for b in bins
+    )
+    step = 0.1 if start >= 0.5 else 0.2
+    n_ticks = math.floor((1 - start) / step + 1e-9)
+    shares = [1 - i * step for i in range(n_ticks + 1)][::-1]
+    return ReliabilityPlot(size, points, tuple(Tick(place(s), f"{s:.0%}") for s in shares))
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Shares to places on a strip, in percent of its width."""
+
+    start: float
+    stop: float
+
+    def place(self, share: float) -> float:
+        """Return where `share` lies, in [0, 100]."""
+        return round(100 * min(1.0, max(0.0, (share - self.start) / (self.stop - self.start))), 2)
+
+
+def scale_for(lows: list[float], highs: list[float]) -> Scale:
+    """Choose a strip's ends, multiples of 5%, so that all intervals fit.
+
+    Examples
+    --------
+    >>> scale_for([0.83, 0.87], [0.91, 0.93])
+    Scale(start=0.8, stop=0.95)
+    """
+    if not lows:
+        return Scale(0.0, 1.0)
+    start = max(0.0, math.floor(20 * min(lows)) / 20)
+    return Scale(start, max(min(1.0, math.ceil(20 * max(highs)) / 20), start + 0.05))

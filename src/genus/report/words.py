@@ -1,0 +1,157 @@
+"""Numbers and findings in words that a newcomer understands."""
+
+import math
+from dataclasses import dataclass
+
+from genus.metrics.calibration import overconfidence
+from genus.metrics.evaluation import Evaluation
+
+_FEW = 100  # below so many images "of 100" would pretend to a precision that is not there
+_NOTICEABLE = 0.03  # a gap between confidence and accuracy that a reader would wonder at
+
+MEANINGS = {
+    "accuracy": "images that are right",
+    "accuracy_with_unknown": "the same, if images of classes it never learned count as wrong",
+    "top_5_accuracy": "images whose class is among its five best guesses",
+    "balanced_accuracy": "how often it finds a class's images, averaged so that every class counts the same",
+    "macro_precision": "how often a class is right when it is named, averaged over classes",
+    "macro_f1": "both of these in one number, averaged over classes",
+    "calibration_error": "how far its confidence is from how often it is right; 0 is perfect",
+    "log_loss": "surprise at the truth; 0 is perfect, and sure mistakes cost most",
+}
+"""What the figures that a page shows mean, in the order shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The finding in two sentences."""
+
+    sentence: str
+    range: str
+
+
+def headline(evaluation: Evaluation) -> Headline:
+    """Say how good the model is.
+
+    Examples
+    --------
+    >>> from genus.metrics.evaluate import evaluate
+    >>> print(headline(evaluate([0] * 8 + [1] * 8, [[0.9, 0.1]] * 9 + [[0.2, 0.8]] * 7, ["cat", "dog"])).sentence)
+    Right on 15 of 16 test images.
+    """
+    right, n, figure = evaluation.n_right, evaluation.n, evaluation.accuracy
+    low, high = figure.low or 0.0, 1.0 if figure.high is None else figure.high
+    if right in (0, n):
+        which = "none of the" if right == 0 else "all"
+        sentence = f"Right on {which} {count(n)} test images."
+        if n == 1:
+            sentence = "Right on the one test image." if right else "Wrong on the one test image."
+        bound = f"at most {math.ceil(100 * high)}" if right == 0 else f"at least {math.floor(100 * low)}"
+        return Headline(sentence, f"Of 100 new images of the same kind, expect {bound} right.")
+    if n < _FEW:
+        between = f"{math.floor(100 * low)} to {math.ceil(100 * high)}"
+        return Headline(
+            f"Right on {right} of {n} test images.",
+            f"Of 100 new images of the same kind, expect {between} right.",
+        )
+    scale = next(s for s in (100, 1000, 10_000, n) if round(s * figure.value) not in (0, s) or s == n)
+    between = f"{count(round(scale * low))} to {count(round(scale * high))}"
+    return Headline(
+        f"Right on {count(round(scale * figure.value))} of {count(scale)} new images.",
+        f"With 95% confidence, {between} of {count(scale)}.",
+    )
+
+
+def trust(evaluation: Evaluation) -> str:
+    """Say whether the model's confidence can be believed.
+
+    Examples
+    --------
+    >>> from genus.metrics.evaluate import evaluate
+    >>> print(trust(evaluate([0] * 90 + [1] * 10, [[0.9, 0.1]] * 100, ["cat", "dog"])))
+    Its confidence can be believed: it says 90% on average and is right 90% of the time.
+    """
+    excess, low, high = overconfidence(evaluation.reliability)
+    accuracy = evaluation.accuracy.value
+    said = f"it says {percent(accuracy + excess)} on average and is right {percent(accuracy)} of the time"
+    if low > 0:
+        return f"It is too sure of itself: {said}."
+    if high < 0:
+        return f"It is too modest: {said}."
+    if abs(excess) > _NOTICEABLE:
+        return f"There are too few images to tell whether its confidence can be believed: {said}."
+    return f"Its confidence can be believed: {said}."
+
+
+def percent(share: float | None, digits: int | None = None) -> str:
+    """Write a share as a percentage; without `digits`, as coarsely as still tells it from 0 and 100.
+
+    Examples
+    --------
+    >>> percent(0.94), percent(0.9964), percent(1.0), percent(0.0004), percent(0.123, 1), percent(None)
+    ('94%', '99.6%', '100%', '0.04%', '12.3%', '–')
+    """
+    if share is None:
+        return "–"
+    if digits is None:
+        digits = next((d for d in (0, 1, 2, 3) if 0 < round(100 * share, d) < 100), 0)
+    return f"{100 * share:.{digits}f}%"
+
+
+def span(low: float | None, high: float | None, digits: int = 0) -> str:
+    """Write an interval of shares: "92–96".
+
+    Examples
+    --------
+    >>> span(0.921, 0.958), span(0.921, 0.958, 1), span(None, None)
+    ('92–96', '92.1–95.8', '')
+    """
+    return "" if low is None or high is None else f"{100 * low:.{digits}f}–{100 * high:.{digits}f}"
+
+
+def count(n: int, thing: str = "", things: str | None = None) -> str:
+    """Write a number with its thousands parted, and what it counts.
+
+    Examples
+    --------
+    >>> count(1360), count(1, "image"), count(0, "image"), count(2, "class", "classes")
+    ('1,360', '1 image', '0 images', '2 classes')
+    """
+    if not thing:
+        return f"{n:,}"
+    return f"{n:,} {thing if n == 1 else things or thing + 's'}"
+
+
+def duration(seconds: float | None) -> str:
+    """Write a time span.
+
+    Examples
+    --------
+    >>> [duration(x) for x in (0.0412, 7.234, 93, 7330)]
+    ['0.041 s', '7.2 s', '1 min 33 s', '2 h 2 min']
+    """
+    if seconds is None:
+        return "–"
+    if seconds < 10:
+        return f"{seconds:.2g} s" if seconds < 1 else f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def rate(per_second: float | None) -> str:
+    """Write a speed in two significant digits.
+
+    Examples
+    --------
+    >>> rate(664.2), rate(8.27), rate(123456), rate(None)
+    ('660', '8.3', '120,000', '–')
+    """
+    if per_second is None or per_second <= 0:
+        return "–"
+    digits = 1 - math.floor(math.log10(per_second))
+    rounded = round(per_second, digits)
+    return f"{rounded:,.{max(0, digits)}f}"
