@@ -1,4 +1,4 @@
-"""Weight files in PyTorch's legacy format, put together from pickle opcodes: no torch needed, and forgeries are easy."""
+"""Weight files in the legacy format of PyTorch, built from pickle opcodes: no torch needed, forgeries are easy."""
 
 import pickle
 from collections.abc import Mapping, Sequence
