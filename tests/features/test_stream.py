@@ -318,6 +318,25 @@ def test_features_that_are_not_finite_name_the_image(
         assert cache.stats().n_rows <= 50  # the black one is not kept
 
 
+def test_the_engines_first_call_is_made_alone(
+    sources: list[ImageSource], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running: list[int] = []
+    most: list[int] = []
+
+    class Slow(FakeRunner):
+        def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
+            running.append(1)
+            time.sleep(0.02)
+            most.append(len(running))  # how many were under way when this one was
+            running.pop()
+            return super().__call__(images)
+
+    monkeypatch.setattr(stream, "open_runner", lambda *_, **__: Slow())
+    extract(sources, FEATURES, runtime=Runtime(workers=4, batch_size=2, cache=False))
+    assert most[0] == 1 and max(most) > 1
+
+
 # ---- batch by batch ----
 
 

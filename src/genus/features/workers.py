@@ -33,6 +33,10 @@ _FLUSH_ROWS = 1000
 _FLUSH_SECONDS = 2.0
 _PATIENCE = 0.2  # seconds
 
+# OpenVINO's Python bindings set themselves up in the first call; two first calls at once can wait for each other
+# for ever (one holds the interpreter's lock, the other that of a C++ static; seen with 2026.4 in one start of six)
+_FIRST_CALL = threading.Lock()
+
 
 @dataclass(frozen=True, slots=True)
 class _Item:
@@ -99,6 +103,7 @@ class Extraction:
         # few images are shared evenly rather than all given to the first worker
         self.batch_size = min(runtime.batch_size, -(-len(sources) // n_workers))
         self.stop = threading.Event()
+        self.warm = False  # whether the runner has been called
         self.unsaved: list[_Row] = []
         self.last_flush = time.monotonic()
 
@@ -173,12 +178,20 @@ class Extraction:
             else:
                 loaded.append((item, *result))
         if loaded and not self.stop.is_set():
-            X = self.runner(np.stack([pixels for *_, pixels in loaded]))["features"]
+            X = self._infer(np.stack([pixels for *_, pixels in loaded]))
             done.computed = [
                 _Row(i.index, image, x, i.stamp) for (i, image, _), x in zip(loaded, X, strict=True)
             ]
             self._check_finite(X, done.computed)
         return done
+
+    def _infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        if self.warm:
+            return self.runner(pixels)["features"]
+        with _FIRST_CALL:
+            X = self.runner(pixels)["features"]
+            self.warm = True
+            return X
 
     def _load(self, item: _Item) -> _Row | tuple[CachedImage, NDArray[np.uint8]]:
         """Read an image; its row where the cache has its content, else what is known of it and its pixels."""
