@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from genus.data.dataset import Dataset
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 
+from genus.data.dataset import Dataset
 from genus.errors import DataError, ImageError, ParameterError
 from genus.features.extractor import FeatureExtractor
 from genus.features.feature_set import feature_set_for, parse_feature_set
