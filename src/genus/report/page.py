@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from collections.abc import Mapping
 from functools import cache
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -57,25 +58,25 @@ def render_report(content: ReportContent) -> str:
     evaluation = content.evaluation
     figure = evaluation.accuracy
     pictures = pictures_view(content.predictions, evaluation.classes)
-    return render_page(
-        "classifier.html",
-        content=content,
-        evaluation=evaluation,
-        headline=words.headline(evaluation),
-        dots=hundred_dots(figure.value, figure.low or 0.0, 1.0 if figure.high is None else figure.high),
-        scores=scores(evaluation),
-        leaders=leaders(content.leaderboard),
-        confusion=confusion_view(evaluation),
-        pictures=pictures,
-        classes=classes_view(evaluation),
-        trust=words.trust(evaluation),
-        reliability=reliability_plot(evaluation.reliability),
-        counts=counts_view(content),
-        notes=(*content.notes, *evaluation.notes),
-        skipped=content.skipped[:MAX_SKIPPED],
-        data=page_data(content, pictures),
-        unit=Scale(0.0, 1.0),
-    )
+    values = {
+        "content": content,
+        "evaluation": evaluation,
+        "headline": words.headline(evaluation),
+        "dots": hundred_dots(figure.value, figure.low or 0.0, 1.0 if figure.high is None else figure.high),
+        "scores": scores(evaluation),
+        "leaders": leaders(content.leaderboard),
+        "confusion": confusion_view(evaluation),
+        "pictures": pictures,
+        "classes": classes_view(evaluation),
+        "trust": words.trust(evaluation),
+        "reliability": reliability_plot(evaluation.reliability),
+        "counts": counts_view(content),
+        "notes": (*content.notes, *evaluation.notes),
+        "skipped": content.skipped[:MAX_SKIPPED],
+        "data": page_data(content, pictures),
+        "unit": Scale(0.0, 1.0),
+    }
+    return render_page("classifier.html", values)
 
 
 def write_report(content: ReportContent, path: str | PathLike[str]) -> None:
@@ -98,14 +99,14 @@ def write_report(content: ReportContent, path: str | PathLike[str]) -> None:
     write_text(path, render_report(content))
 
 
-def render_page(template: str, **values: Any) -> str:
+def render_page(template: str, values: Mapping[str, Any]) -> str:
     """Render one of the templates; every page kind goes through here.
 
     Parameters
     ----------
     template : str
         Its file name; it extends `base.html`.
-    **values
+    values : mapping of str to object
         What the template names.
 
     Returns
