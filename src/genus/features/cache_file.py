@@ -18,16 +18,16 @@ _PATIENCE = 30.0  # seconds to wait for another process's transaction
 _PAGE = 32768  # bytes; whole vectors on a page: 1280 floats waste 6% of it, and 57% of a page of 4096
 _LOG_BYTES = 64 << 20
 
-_CORRUPT = {11, 26}  # SQLITE_CORRUPT, SQLITE_NOTADB (constants of sqlite3 only since Python 3.11.?)
-_BUSY = {5, 6}  # SQLITE_BUSY, SQLITE_LOCKED
+_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _PLAIN_WORDS = {
-    3: "no permission",
-    5: "another process has kept it locked",
-    8: "it is read-only",
-    10: "the disk reports an error or is full",
-    13: "the disk is full",
-    14: "it cannot be opened or made there",
-    15: "the file system cannot lock files",
+    sqlite3.SQLITE_PERM: "no permission",
+    sqlite3.SQLITE_BUSY: "another process has kept it locked",
+    sqlite3.SQLITE_READONLY: "it is read-only",
+    sqlite3.SQLITE_IOERR: "the disk reports an error or is full",
+    sqlite3.SQLITE_FULL: "the disk is full",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened or made there",
+    sqlite3.SQLITE_PROTOCOL: "the file system cannot lock files",
 }
 
 _SCHEMA = """
@@ -93,7 +93,7 @@ def error_code(error: BaseException) -> int:
 
 def is_damage(error: BaseException) -> bool:
     """Tell whether the error means that the file is not a sound database."""
-    return error_code(error) in _CORRUPT
+    return error_code(error) in _DAMAGE
 
 
 def plain_words(error: BaseException) -> str:
