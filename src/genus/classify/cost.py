@@ -6,8 +6,8 @@ Seconds are those of one typical core; only ratios matter for the order. The clo
 from collections.abc import Callable
 from typing import Any
 
-_PRODUCTS = 80e9  # floating-point operations a second in large float32 matrix products
-_FACTORS = 50e9  # ... and in Cholesky factorisations and triangular solves
+_PRODUCTS = 45e9  # floating-point operations a second in large float32 matrix products
+_FACTORS = 40e9  # ... and in Cholesky factorisations and triangular solves
 _STEPS = 12  # of an iterative solver, a setting
 _OVERHEAD = 0.002  # seconds a setting, whatever its size
 _EPOCHS = 20

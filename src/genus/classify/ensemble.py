@@ -87,7 +87,8 @@ class EnsembleHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Return the most probable class label of each row, (n,)."""
-        labels: NDArray[Any] = self.classes_[self.logits(X).argmax(axis=1)]
+        columns = self.logits(X).argmax(axis=1)
+        labels: NDArray[Any] = self.classes_[columns]
         return labels
 
     def export(self, graph: GraphBuilder, x: str) -> str:

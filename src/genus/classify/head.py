@@ -76,7 +76,8 @@ class Head(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Return the most probable class label of each row, (n,)."""
-        labels: NDArray[Any] = self.classes_[self.logits(X).argmax(axis=1)]
+        columns = self.logits(X).argmax(axis=1)
+        labels: NDArray[Any] = self.classes_[columns]
         return labels
 
     def export(self, graph: GraphBuilder, x: str) -> str:
@@ -184,7 +185,7 @@ def row_weights(
 def require_two_classes(classes: NDArray[Any]) -> None:
     """Raise a DataError if there are fewer than two classes."""
     if len(classes) < 2:
-        found = f": {classes[0]!r}" if len(classes) else ""
+        found = f": {str(classes[0])!r}" if len(classes) else ""
         raise DataError(
             f"expected labels of at least 2 classes, got {len(classes)} class{found}. "
             "Add examples of another class."

@@ -11,6 +11,7 @@ from genus.classify.head import Head, softmax
 from genus.errors import ParameterError
 from genus.graph import GraphBuilder
 
+_LEAST_STEPS = 200  # a few rows make few steps an epoch, and so need more epochs
 _DECAY_MEAN, _DECAY_SQUARE = np.float32(0.9), np.float32(0.999)
 
 
@@ -22,7 +23,8 @@ class MLPHead(Head):
     hidden : int, default 128
         Number of hidden units.
     n_epochs : int, default 20
-        Passes over the data; the learning rate falls to zero along a cosine.
+        Passes over the data, more where these make fewer than 200 steps; the learning rate falls to zero along a
+        cosine.
     learning_rate : float, default 0.003
         Largest step size.
     weight_decay : float, default 0.01
@@ -106,8 +108,9 @@ class MLPHead(Head):
         layers = _initial(rng, Z.shape[1], self.hidden, targets.shape[1])
         means, squares = [np.zeros_like(v) for v in layers], [np.zeros_like(v) for v in layers]
         batches = -(-len(Z) // self.batch_size)
-        n_steps, step = self.n_epochs * batches, 0
-        for _ in range(self.n_epochs):
+        n_epochs = max(self.n_epochs, -(-_LEAST_STEPS // batches))
+        n_steps, step = n_epochs * batches, 0
+        for _ in range(n_epochs):
             for rows in np.array_split(rng.permutation(len(Z)), batches):
                 rate = np.float32(self.learning_rate * 0.5 * (1 + np.cos(np.pi * step / n_steps)))
                 step += 1

@@ -2,44 +2,24 @@
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from genus.classify.calibration import fit_temperature
-from genus.classify.candidates import DEFAULT_POWER, ENSEMBLES, POWERS, Candidate, first_candidates
+from genus.classify.candidates import ENSEMBLES, POWERS, Candidate
 from genus.classify.cost import cv_seconds, rows_per_second
-from genus.classify.ensemble import EnsembleHead, greedy_shares, mixture_logits
-from genus.classify.head import require_two_classes
+from genus.classify.ensemble import EnsembleHead
 from genus.classify.leaderboard import LeaderboardRow, Plan, PlannedCandidate, Selection
-from genus.classify.normalize import chosen_blocks, require_finite
-from genus.classify.scores import balanced_accuracy, check_metric, gain, log_loss, macro_f1, score
+from genus.classify.mixing import add_mixture
+from genus.classify.scores import balanced_accuracy, gain, macro_f1, score
+from genus.classify.task import SearchTask, checked_task
 from genus.classify.workshop import Trial, Workshop, available_cores
-from genus.errors import DataError
 from genus.progress import SILENT, Progress
 
-_MAX_ROWS = 10_000  # more rows cost time without changing which head is best
-_UNEVEN = 1.5  # largest over smallest class from which class weights are tried
-_MEMBERS = 4
-_LEAST_SHARE = 0.1
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Task:
-    """Checked input of a search."""
-
-    X: NDArray[np.float32]
-    classes: NDArray[Any]
-    codes: NDArray[np.intp]
-    fold: NDArray[np.intp]
-    rows: NDArray[np.intp]  # those that candidates are compared on
-    level: str
-    candidates: tuple[Candidate, ...]
-    blocks: tuple[tuple[int, int], ...] | None
-    weigh: bool
-    notes: tuple[str, ...]
+_SLACK = 3.0  # a candidate that the cost model puts at more than so many budgets is not begun
 
 
 def select(
@@ -111,14 +91,15 @@ def select(
     (True, (80, 2))
     """
     start = time.perf_counter()
-    task = _checked(X, y, folds, heads, blocks, metric, class_weight, random_state)
+    task = checked_task(X, y, folds, heads, blocks, metric, class_weight, random_state)
     shop = Workshop(
         task.X[task.rows],
         task.codes[task.rows],
         task.fold[task.rows],
         metric,
-        float("inf") if time_budget is None else start + time_budget,
-        n_jobs or available_cores(),
+        budget=float("inf") if time_budget is None else time_budget,
+        n_cores=n_jobs or available_cores(),
+        start=start,
     )
     _search(task, shop, progress)
     winner = shop.best()
@@ -165,36 +146,49 @@ def plan(
     Plan
         The candidates in their order. What depends on results is planned for the first heads.
     """
-    task = _checked(X, y, folds, heads, blocks, "accuracy", class_weight, 0)
+    task = checked_task(X, y, folds, heads, blocks, "accuracy", class_weight, 0)
     planned = list(task.candidates)
     head = planned[0]
     for more in _variations(task, [head, head], [head.grid[0]] * 2):
         planned += more
-    n, d = len(task.rows), task.X.shape[1]
-    n_folds, n_classes = int(task.fold.max()) + 1, len(task.classes)
-    rows = tuple(
-        PlannedCandidate(c.name, c.grid, c.stage, cv_seconds(c.name, n, d, n_classes, n_folds, len(c.grid)))
-        for c in planned
-    )
+    rows = tuple(PlannedCandidate(c.name, c.grid, c.stage, _expected_seconds(task, c)) for c in planned)
     total = sum(row.expected_seconds for row in rows) / (n_jobs or available_cores())
-    return Plan(rows, total, n)
+    return Plan(rows, total, len(task.rows))
 
 
-def _search(task: _Task, shop: Workshop, progress: Progress) -> None:
+def _search(task: SearchTask, shop: Workshop, progress: Progress) -> None:
     """Run all stages; the results are left in `shop`."""
     first = [replace(task.candidates[0], stage="first"), *task.candidates[1:]]
-    shop.run([c for c in first if hasattr(c.template, "cv_logits") or c.stage == "first"], progress)
+    _compare(
+        task, shop, [c for c in first if hasattr(c.template, "cv_logits") or c.stage == "first"], progress
+    )
     # the costly ones after the others, whose results decide whether one fold of them is enough
-    costly = [c for c in first[1:] if not hasattr(c.template, "cv_logits")]
-    if costly:
-        shop.run(costly, progress)
+    _compare(task, shop, [c for c in first[1:] if not hasattr(c.template, "cv_logits")], progress)
     for stage in range(3):
         leaders = _leaders(shop, 2)
-        candidates = _variations(task, [t.candidate for t in leaders], [t.setting for t in leaders])[stage]
-        if candidates:
-            shop.run(candidates, progress)
+        variations = _variations(task, [t.candidate for t in leaders], [t.setting for t in leaders])
+        _compare(task, shop, variations[stage], progress)
     if ENSEMBLES[task.level] and len(shop.trials) > 1 and time.perf_counter() < shop.deadline:
-        _mix(shop)
+        add_mixture(shop)
+
+
+def _compare(task: SearchTask, shop: Workshop, candidates: Sequence[Candidate], progress: Progress) -> None:
+    """Run candidates: under a time limit the cheap ones first, else the costly ones, which fill all cores best."""
+    if not candidates:
+        return
+    costs = [0.0 if c.stage == "first" else _expected_seconds(task, c) for c in candidates]
+    fitting = [i for i in range(len(costs)) if costs[i] <= _SLACK * shop.budget]
+    for i in sorted(set(range(len(costs))) - set(fitting)):
+        shop.skip(candidates[i], candidates[i].grid)
+    limited = shop.deadline < float("inf")
+    order = sorted(fitting, key=lambda i: costs[i] if limited else -costs[i])
+    shop.run([candidates[i] for i in order], progress)
+
+
+def _expected_seconds(task: SearchTask, candidate: Candidate) -> float:
+    n, d = len(task.rows), task.X.shape[1]
+    n_folds = int(task.fold.max()) + 1
+    return cv_seconds(candidate.name, n, d, len(task.classes), n_folds, len(candidate.grid))
 
 
 def _leaders(shop: Workshop, n: int) -> list[Trial]:
@@ -206,7 +200,7 @@ def _leaders(shop: Workshop, n: int) -> list[Trial]:
 
 
 def _variations(
-    task: _Task, leaders: Sequence[Candidate], settings: Sequence[Mapping[str, Any]]
+    task: SearchTask, leaders: Sequence[Candidate], settings: Sequence[Mapping[str, Any]]
 ) -> tuple[list[Candidate], list[Candidate], list[Candidate]]:
     """Return the leaders with other normalisation, with fewer blocks (the first only), with class weights."""
     pairs = list(zip(leaders, settings, strict=True))
@@ -239,56 +233,6 @@ def _subsets(n_blocks: int) -> list[tuple[int, ...]]:
     return list(dict.fromkeys([*alone, *without]))
 
 
-def _mix(shop: Workshop) -> None:
-    """Add a mixture of the best trials; its weights for a fold are chosen on the other folds."""
-    start = time.perf_counter()
-    members = _library(shop)
-    own = np.stack([_true_class(trial, shop.codes) for trial in members])
-    logits = np.empty_like(members[0].logits)
-    ones = [1.0] * len(members)
-    for f in range(shop.n_folds):
-        rows = shop.fold == f
-        shares = _pruned(greedy_shares(own[:, ~rows]))
-        logits[rows] = mixture_logits([trial.logits[rows] for trial in members], shares.tolist(), ones)
-    shares = _pruned(greedy_shares(own))
-    kept = [(trial, float(share)) for trial, share in zip(members, shares, strict=True) if share > 0]
-    if len(kept) < 2:
-        return
-    head = EnsembleHead(
-        heads=[trial.head() for trial, _ in kept],
-        weights=[share for _, share in kept],
-        temperatures=[trial.temperature for trial, _ in kept],
-    )
-    candidate = Candidate("ensemble", head, ({},), {}, "ensemble")
-    note = " + ".join(f"{share:.2f} {trial.candidate.name}" for trial, share in kept)
-    seconds = time.perf_counter() - start
-    shop.trials.append(shop.trial(candidate, {}, logits, seconds=seconds, n_fits=0, note=note))
-
-
-def _library(shop: Workshop) -> list[Trial]:
-    """Return the trials a mixture may choose from: the best of every head, since like heads add little."""
-    by_name: dict[str, Trial] = {}
-    finished = [trial for trial in shop.trials if trial.n_fits == shop.n_folds]
-    for trial in shop.rank(finished or shop.trials):
-        by_name.setdefault(trial.candidate.name, trial)
-    return list(by_name.values())
-
-
-def _true_class(trial: Trial, codes: NDArray[np.intp]) -> NDArray[np.float32]:
-    exp = np.exp(trial.logits - trial.logits.max(axis=1, keepdims=True))
-    own: NDArray[np.float32] = exp[np.arange(len(codes)), codes] / exp.sum(axis=1)
-    return own
-
-
-def _pruned(shares: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Keep the few large shares: a member costs a fit and its weights in the file."""
-    smallest = max(_LEAST_SHARE, float(np.sort(shares)[-_MEMBERS:].min()))
-    kept = np.where(shares >= smallest, shares, 0)
-    kept[np.argsort(-kept, kind="stable")[_MEMBERS:]] = 0
-    pruned: NDArray[np.float64] = kept / kept.sum()
-    return pruned
-
-
 def _nested_score(shop: Workshop) -> float:
     """Score the predictions of whatever setting is best on the other folds.
 
@@ -303,7 +247,7 @@ def _nested_score(shop: Workshop) -> float:
     return gain(shop.metric, float(np.mean(values)))
 
 
-def _all_rows(task: _Task, shop: Workshop, winner: Trial) -> NDArray[np.float32]:
+def _all_rows(task: SearchTask, shop: Workshop, winner: Trial) -> NDArray[np.float32]:
     """Out-of-fold logits of all rows, by the winner fitted on the sampled rows of the other folds."""
     logits = np.empty((len(task.X), len(task.classes)), np.float32)
     for f in range(shop.n_folds):
@@ -323,7 +267,7 @@ def _row(shop: Workshop, trial: Trial) -> LeaderboardRow:
         accuracy=score("accuracy", trial.logits, shop.codes),
         balanced_accuracy=balanced_accuracy(predicted, shop.codes),
         macro_f1=macro_f1(predicted, shop.codes, shop.n_classes),
-        log_loss=log_loss(trial.logits, shop.codes),
+        log_loss=trial.log_loss,
         fit_seconds=trial.seconds,
         predict_images_per_second=_speed(trial, n, d, shop.n_classes),
         n_fits=trial.n_fits,
@@ -348,61 +292,3 @@ def _remarks(winner: Trial) -> list[str]:
     if features.get("use") is not None:
         remarks.append(f"uses feature blocks {', '.join(map(str, features['use']))} only")
     return remarks
-
-
-def _checked(
-    X: ArrayLike,
-    y: ArrayLike,
-    folds: ArrayLike,
-    heads: str | Sequence[Any] | None,
-    blocks: Iterable[Any] | None,
-    metric: str,
-    class_weight: str | None,
-    random_state: int | None,
-) -> _Task:
-    check_metric(metric)
-    rows = np.ascontiguousarray(X, np.float32)
-    labels, fold = np.asarray(y), np.asarray(folds)
-    if rows.ndim != 2 or not len(rows) == len(labels) == len(fold):
-        raise DataError(
-            f"expected X (n, d), y (n,) and folds (n,), got {rows.shape}, {labels.shape} and {fold.shape}."
-        )
-    require_finite(rows)
-    classes, codes = np.unique(labels, return_inverse=True)
-    require_two_classes(classes)
-    names, fold = np.unique(fold, return_inverse=True)
-    if len(names) < 2:
-        raise DataError("expected at least 2 folds, got 1: nothing would be held out.")
-    bounds = None if blocks is None else tuple(_bounds(block) for block in blocks)
-    chosen_blocks(bounds, None, rows.shape[1])
-    counts = np.bincount(codes)
-    weigh = class_weight == "auto" and counts.max() > _UNEVEN * counts.min()
-    features = {
-        "power": DEFAULT_POWER,
-        "blocks": bounds,
-        "use": None,
-        "class_weight": "balanced" if class_weight == "balanced" else None,
-    }
-    level, candidates = first_candidates(heads, features)
-    sample = _sample(codes, random_state)
-    notes = () if len(sample) == len(rows) else (f"compared on {len(sample)} of {len(rows)} rows",)
-    return _Task(rows, classes, codes, fold, sample, level, tuple(candidates), bounds, weigh, notes)
-
-
-def _bounds(block: Any) -> tuple[int, int]:
-    if hasattr(block, "start"):
-        return int(block.start), int(block.stop)
-    start, stop = block
-    return int(start), int(stop)
-
-
-def _sample(codes: NDArray[np.intp], random_state: int | None) -> NDArray[np.intp]:
-    """Return at most about `_MAX_ROWS` rows, every class in its proportion but with all or 50 rows at least."""
-    if len(codes) <= _MAX_ROWS:
-        return np.arange(len(codes))
-    rng = np.random.default_rng(random_state)
-    parts = []
-    for code, count in enumerate(np.bincount(codes)):
-        wanted = min(int(count), max(50, round(count * _MAX_ROWS / len(codes))))
-        parts.append(rng.choice(np.flatnonzero(codes == code), wanted, replace=False))
-    return np.sort(np.concatenate(parts))

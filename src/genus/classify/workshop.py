@@ -15,7 +15,7 @@ from genus.classify.calibration import best_temperature
 from genus.classify.candidates import Candidate
 from genus.classify.head import SharesWork, row_weights
 from genus.classify.normalize import chosen_blocks, normalize_blocks
-from genus.classify.scores import gain, row_gains, score
+from genus.classify.scores import gain, log_loss, row_gains, score
 from genus.progress import Progress
 
 _ABSENT = np.float32(-30.0)  # log-odds of a class that a fold's head has never seen
@@ -38,6 +38,8 @@ class Trial:
         The metric in each fold.
     gains : (n,) array
         What each row adds to the metric; more is better.
+    log_loss : float
+        Of the calibrated logits.
     seconds : float
         Time it took.
     n_fits : int
@@ -52,6 +54,7 @@ class Trial:
     temperature: float
     fold_scores: NDArray[np.float64]
     gains: NDArray[np.float64]
+    log_loss: float
     seconds: float
     n_fits: int
     note: str = ""
@@ -77,21 +80,29 @@ class Workshop:
     fold : (n,) int array
         0 to `n_folds - 1`.
     metric : str
-    deadline : float
-        `time.perf_counter()` value after which nothing new begins.
+    budget : float
+        Seconds after which nothing new begins.
     n_cores : int
         How many candidates are worked on at once.
+    start : float
+        `time.perf_counter()` when the search began.
     """
 
     X: NDArray[np.float32]
     codes: NDArray[np.intp]
     fold: NDArray[np.intp]
     metric: str
-    deadline: float = float("inf")
+    budget: float = float("inf")
     n_cores: int = 1
+    start: float = field(default_factory=time.perf_counter)
     trials: list[Trial] = field(default_factory=list)
     not_tried: list[str] = field(default_factory=list)
     _benches: dict[tuple[Any, ...], Bench] = field(default_factory=dict)
+
+    @property
+    def deadline(self) -> float:
+        """`time.perf_counter()` value after which nothing new begins."""
+        return self.start + self.budget
 
     @property
     def n_classes(self) -> int:
@@ -103,8 +114,8 @@ class Workshop:
         """Number of folds."""
         return int(self.fold.max()) + 1
 
-    def run(self, candidates: Sequence[Candidate], progress: Progress) -> list[Trial]:
-        """Cross-validate the candidates, several at once; return what got done, in their order.
+    def run(self, candidates: Sequence[Candidate], progress: Progress) -> None:
+        """Cross-validate the candidates, several at once, and add what got done to `trials`.
 
         Each candidate works on one core: small matrix products gain little from a second one, and results then do
         not depend on the number of cores.
@@ -127,7 +138,6 @@ class Workshop:
                 task.advance()
         self._benches.clear()
         self.trials += done
-        return done
 
     def best(self, trials: Sequence[Trial] | None = None) -> Trial:
         """Return the winner among `trials` (default: all).
@@ -139,10 +149,10 @@ class Workshop:
 
     def rank(self, trials: Sequence[Trial]) -> list[Trial]:
         """Return `trials`, best first: those equal to the best within the noise by log-loss, then the others."""
-        by_value = sorted(trials, key=lambda t: -gain(self.metric, t.value))
+        by_value = sorted(trials, key=lambda t: (-gain(self.metric, t.value), t.log_loss))
         top = by_value[0]
         equals = [t for t in by_value if self._indistinct(t, top)]
-        equals.sort(key=lambda t: score("log_loss", t.logits, self.codes))
+        equals.sort(key=lambda t: t.log_loss)
         return equals + [t for t in by_value if t not in equals]
 
     def _indistinct(self, trial: Trial, top: Trial) -> bool:
@@ -160,7 +170,12 @@ class Workshop:
             for rows in (self.fold == f for f in range(self.n_folds))
         ]
         gains = row_gains(self.metric, logits, self.codes)
-        return Trial(candidate, dict(setting), logits, temperature, np.array(per_fold), gains, **facts)
+        loss = log_loss(logits, self.codes)
+        return Trial(candidate, dict(setting), logits, temperature, np.array(per_fold), gains, loss, **facts)
+
+    def skip(self, candidate: Candidate, settings: Sequence[Mapping[str, Any]]) -> None:
+        """Note what is not tried for want of time."""
+        self.not_tried.extend(f"{candidate.name} {candidate.describe(setting)}" for setting in settings)
 
     def _try(self, candidate: Candidate) -> list[Trial]:
         shares = isinstance(candidate.template, SharesWork)
@@ -168,8 +183,7 @@ class Workshop:
         trials: list[Trial] = []
         while len(trials) < len(candidate.grid):
             if time.perf_counter() > self.deadline and not (trials == [] and candidate.stage == "first"):
-                left = candidate.grid[len(trials) :]
-                self.not_tried.extend(f"{candidate.name} {candidate.describe(setting)}" for setting in left)
+                self.skip(candidate, candidate.grid[len(trials) :])
                 break
             trials.append(next(found))
         return trials
@@ -236,7 +250,10 @@ class Workshop:
         return Bench(Z, self.codes, np.ones(len(Z), Z.dtype), self.n_classes, self.fold, self.n_folds)
 
 
-TIE = 0.5  # standard errors of the paired difference within which two candidates count as equal
+# Standard errors of the paired difference within which two candidates count as equal. Measured on ten feature sets
+# and 60 held-out halves: 0, 0.5, 1 and 2 give the same accuracy (89.2 to 89.3%), 1 a lower log-loss than 0 (0.320
+# instead of 0.326) and the best accuracy on the smallest set.
+TIE = 1.0
 
 
 def logits_of(head: Any, X: NDArray[np.float32]) -> NDArray[np.float32]:

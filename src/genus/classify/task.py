@@ -1,0 +1,109 @@
+"""The input of a search, checked."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from genus.classify.candidates import DEFAULT_POWER, Candidate, first_candidates
+from genus.classify.head import require_two_classes
+from genus.classify.normalize import chosen_blocks, require_finite
+from genus.classify.scores import check_metric
+from genus.errors import DataError
+
+_MAX_ROWS = 10_000  # more rows cost time without changing which head is best
+_UNEVEN = 1.5  # largest over smallest class from which class weights are tried
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SearchTask:
+    """Checked input of a search.
+
+    Parameters
+    ----------
+    X : (n, d) float32 array
+    classes : (n_classes,) array
+    codes, fold : (n,) int arrays
+    rows : int array
+        The rows that candidates are compared on.
+    level : str
+        The list of candidates that goes on after the first stage.
+    candidates : tuple of Candidate
+        The first stage.
+    blocks : tuple of (start, stop) or None
+    weigh : bool
+        Whether class weights are worth trying.
+    notes : tuple of str
+    """
+
+    X: NDArray[np.float32]
+    classes: NDArray[Any]
+    codes: NDArray[np.intp]
+    fold: NDArray[np.intp]
+    rows: NDArray[np.intp]
+    level: str
+    candidates: tuple[Candidate, ...]
+    blocks: tuple[tuple[int, int], ...] | None
+    weigh: bool
+    notes: tuple[str, ...]
+
+
+def checked_task(
+    X: ArrayLike,
+    y: ArrayLike,
+    folds: ArrayLike,
+    heads: str | Sequence[Any] | None,
+    blocks: Iterable[Any] | None,
+    metric: str,
+    class_weight: str | None,
+    random_state: int | None,
+) -> SearchTask:
+    """Check what `select` was given and turn it into a task; see there."""
+    check_metric(metric)
+    rows = np.ascontiguousarray(X, np.float32)
+    labels, fold = np.asarray(y), np.asarray(folds)
+    if rows.ndim != 2 or not len(rows) == len(labels) == len(fold):
+        raise DataError(
+            f"expected X (n, d), y (n,) and folds (n,), got {rows.shape}, {labels.shape} and {fold.shape}."
+        )
+    require_finite(rows)
+    classes, codes = np.unique(labels, return_inverse=True)
+    require_two_classes(classes)
+    names, fold = np.unique(fold, return_inverse=True)
+    if len(names) < 2:
+        raise DataError("expected at least 2 folds, got 1: nothing would be held out.")
+    bounds = None if blocks is None else tuple(_bounds(block) for block in blocks)
+    chosen_blocks(bounds, None, rows.shape[1])
+    counts = np.bincount(codes)
+    weigh = class_weight == "auto" and counts.max() > _UNEVEN * counts.min()
+    features = {
+        "power": DEFAULT_POWER,
+        "blocks": bounds,
+        "use": None,
+        "class_weight": "balanced" if class_weight == "balanced" else None,
+    }
+    level, candidates = first_candidates(heads, features)
+    sample = _sample(codes, random_state)
+    notes = () if len(sample) == len(rows) else (f"compared on {len(sample)} of {len(rows)} rows",)
+    return SearchTask(rows, classes, codes, fold, sample, level, tuple(candidates), bounds, weigh, notes)
+
+
+def _bounds(block: Any) -> tuple[int, int]:
+    if hasattr(block, "start"):
+        return int(block.start), int(block.stop)
+    start, stop = block
+    return int(start), int(stop)
+
+
+def _sample(codes: NDArray[np.intp], random_state: int | None) -> NDArray[np.intp]:
+    """Return at most about `_MAX_ROWS` rows, every class in its proportion but with all or 50 rows at least."""
+    if len(codes) <= _MAX_ROWS:
+        return np.arange(len(codes))
+    rng = np.random.default_rng(random_state)
+    parts = []
+    for code, count in enumerate(np.bincount(codes)):
+        wanted = min(int(count), max(50, round(count * _MAX_ROWS / len(codes))))
+        parts.append(rng.choice(np.flatnonzero(codes == code), wanted, replace=False))
+    return np.sort(np.concatenate(parts))
