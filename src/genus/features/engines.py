@@ -20,6 +20,8 @@ from genus.files import cache_dir
 
 ENGINES = ("auto", "onnxruntime", "openvino")
 _FEW_IMAGES = 200  # below this, OpenVINO's slower start is not won back
+# int8 networks are fastest with float32 between; comparisons (local binary patterns) tip over when rounded
+_NOT_FOR_BF16 = {"FakeQuantize", "Greater", "GreaterEqual", "Less", "LessEqual", "Equal"}
 _QUIET = 3  # ONNX Runtime's log severity: errors only
 
 Outputs = dict[str, NDArray[np.float32]]
@@ -155,7 +157,6 @@ class _OpenVinoRunner:
         core = _openvino_core()
         graph = core.read_model(str(model) if isinstance(model, Path) else model)
         bf16 = _prefers_bf16(core, graph)
-        # bf16 is a hint for float32 graphs only: int8 ones are fastest and truest with float32 between.
         config: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32"}
         if workers > 1:
             config |= {"NUM_STREAMS": str(workers), "INFERENCE_NUM_THREADS": workers}
@@ -164,9 +165,19 @@ class _OpenVinoRunner:
         ports = {name: port for port in self._compiled.outputs for name in port.get_names()}
         self._ports = {name: ports[name] for name in (outputs or ports)}
         self._local = threading.local()
+        self._first = threading.Lock()
+        self._warm = False
         self.family = "openvino-bf16" if bf16 else "openvino"
 
     def __call__(self, images: NDArray[np.uint8]) -> Outputs:
+        if not self._warm:  # the first calls of a process may block each other for ever: one goes ahead
+            with self._first:
+                outputs = self._infer(images)
+                self._warm = True
+                return outputs
+        return self._infer(images)
+
+    def _infer(self, images: NDArray[np.uint8]) -> Outputs:
         request = getattr(self._local, "request", None)
         if request is None:
             request = self._local.request = self._compiled.create_infer_request()
@@ -191,7 +202,7 @@ def _openvino_core() -> Any:
 
 def _prefers_bf16(core: Any, graph: Any) -> bool:
     capable = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    return capable and not any(op.get_type_name() == "FakeQuantize" for op in graph.get_ops())
+    return capable and not any(op.get_type_name() in _NOT_FOR_BF16 for op in graph.get_ops())
 
 
 def _first_line(error: Exception) -> str:

@@ -1,0 +1,186 @@
+"""Reports of a training run and of an evaluation: results in, page content out."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from genus.errors import ImageError
+from genus.estimators.result import TrainingResult
+from genus.images.source import ImageSource, as_source
+from genus.images.thumbnail import data_uri, thumbnail
+from genus.predictor import EvaluationResult
+from genus.report.content import (
+    ClassCount,
+    Fact,
+    LeaderboardRow,
+    PredictionRow,
+    ReportContent,
+    Reproduce,
+    SkippedRow,
+)
+from genus.report.pictures import choose_pictures
+
+_SIZE = 136  # of a thumbnail, in pixels
+_QUALITY = 72
+
+FindSource = Callable[[str], ImageSource]
+
+
+def training_report(
+    result: TrainingResult, *, title: str, model: str = "", sources: Mapping[str, ImageSource] | None = None
+) -> ReportContent:
+    """Lay out a training run.
+
+    Parameters
+    ----------
+    result : TrainingResult
+    title : str
+        The name of the data.
+    model : str
+        The model file's name, where it was saved.
+    sources : mapping of str to ImageSource, or None
+        The images by name, for the pictures; None takes names for paths.
+    """
+    facts = [
+        Fact("Model", _described(result.winner.name, result.features)),
+        Fact("Images", f"{result.n_images:,} in {len(result.classes)} classes"),
+        Fact("Kept for testing", f"{result.n_test:,} ({result.test_kind})"),
+        Fact("Time", f"{result.seconds['total']:.1f} s"),
+    ]
+    if model:
+        facts.append(Fact("File", model))
+    how = "marked as test" if result.test_kind == "given" else "set aside before anything else"
+    return ReportContent(
+        title=title,
+        evaluation=result.evaluation,
+        kind="training",
+        tested_on=f"{result.n_test:,} images {how}",
+        facts=tuple(facts),
+        leaderboard=tuple(_leaderboard(result)),
+        score_label=f"{result.metric.replace('_', ' ')} in cross-validation on the training images",
+        predictions=_predictions(result.test, sources),
+        class_counts=_class_counts(result),
+        skipped=tuple(SkippedRow(s.source, s.reason) for s in result.skipped),
+        notes=result.notes,
+        reproduce=_reproduce(result),
+        created=f"{result.provenance['created']} by Genus {result.provenance['genus']}",
+    )
+
+
+def evaluation_report(
+    result: EvaluationResult,
+    *,
+    title: str,
+    model: str,
+    created: str = "",
+    sources: Mapping[str, ImageSource] | None = None,
+) -> ReportContent:
+    """Lay out how a model did on one labelled data set (see `training_report`)."""
+    names, counts = np.unique(result.true, return_counts=True)
+    return ReportContent(
+        title=title,
+        evaluation=result.evaluation,
+        kind="evaluation",
+        facts=(
+            Fact("Model", model),
+            Fact("Images", f"{len(result.names):,} in {len(names)} classes"),
+            Fact("Time", f"{result.seconds:.1f} s"),
+        ),
+        predictions=_predictions(result, sources),
+        class_counts=tuple(
+            ClassCount(str(name), n_test=int(n)) for name, n in zip(names, counts, strict=True)
+        ),
+        skipped=tuple(SkippedRow(s.source, s.reason) for s in result.skipped),
+        notes=result.notes,
+        created=created,
+    )
+
+
+def _leaderboard(result: TrainingResult) -> list[LeaderboardRow]:
+    rows = [
+        LeaderboardRow(
+            name=_with_settings(row.name, row.params),
+            score=row.score,
+            low=row.score - row.spread,
+            high=row.score + row.spread,
+            fit_seconds=row.fit_seconds,
+            images_per_second=row.predict_images_per_second,
+            is_winner=row == result.winner,
+            note=row.note,
+        )
+        for row in result.leaderboard
+    ]
+    return rows + [LeaderboardRow(name, note="not tried: the time was up") for name in result.not_tried]
+
+
+def _with_settings(name: str, params: Mapping[str, object]) -> str:
+    settings = ", ".join(f"{key} {value}" for key, value in params.items())
+    return f"{_NAMES.get(name, name)} ({settings})" if settings else _NAMES.get(name, name)
+
+
+_NAMES = {
+    "logistic": "logistic regression",
+    "linear_svm": "linear SVM",
+    "lda": "shrinkage LDA",
+    "knn": "k-nearest neighbours",
+    "prototype": "nearest class prototype",
+    "rbf": "RBF kernel",
+    "mlp": "small neural network",
+    "ensemble": "weighted ensemble",
+}
+
+
+def _described(head: str, features: str) -> str:
+    return f"{_NAMES.get(head, head)} on {features.replace('/middle', '').replace('/mirror', '')}"
+
+
+def _predictions(
+    result: EvaluationResult, sources: Mapping[str, ImageSource] | None
+) -> tuple[PredictionRow, ...]:
+    code = {name: i for i, name in enumerate(result.classes)}
+    predicted = result.proba.argmax(axis=1)
+    confidence = result.proba.max(axis=1)
+    y_true = np.array([code.get(str(name), -1) for name in result.true])
+    rows = []
+    for i in choose_pictures(y_true, predicted, confidence):
+        name = result.names[i]
+        rows.append(
+            PredictionRow(
+                name=name,
+                true=str(result.true[i]),
+                predicted=result.classes[predicted[i]],
+                confidence=float(confidence[i]),
+                thumbnail=_picture(name, sources),
+            )
+        )
+    return tuple(rows)
+
+
+def _picture(name: str, sources: Mapping[str, ImageSource] | None) -> str | None:
+    try:
+        source = sources[name] if sources is not None else as_source(name)
+        return data_uri(thumbnail(source, size=_SIZE, quality=_QUALITY))
+    except (ImageError, KeyError):
+        return None  # the page then shows the name alone
+
+
+def _class_counts(result: TrainingResult) -> tuple[ClassCount, ...]:
+    names, counts = np.unique(result.test.true, return_counts=True)
+    tested = dict(zip(names.tolist(), counts.tolist(), strict=True))
+    return tuple(
+        ClassCount(name, n_train=total - tested.get(name, 0), n_test=tested.get(name, 0))
+        for name, total in result.counts.items()
+    )
+
+
+def _reproduce(result: TrainingResult) -> Reproduce:
+    known = result.provenance
+    facts = [
+        Fact("Seed", str(known["random_state"])),
+        Fact("Data hash", str(known["data_hash"])),
+        Fact("Genus", str(known["genus"])),
+        Fact("Python", str(known["python"])),
+        *(Fact(name, str(found)) for name, found in known["libraries"].items()),
+        *(Fact(f"Parity with {engine}", f"{value:.1e}") for engine, value in result.parity.items()),
+    ]
+    return Reproduce((known["command"],) if known["command"] else (), tuple(facts))
