@@ -90,7 +90,7 @@ def test_no_time_is_enough_for_one_head_and_it_says_what_is_missing(data) -> Non
 
 def test_a_block_of_noise_is_left_out() -> None:
     X, y = make_features(300, 40, separation=0.4)
-    noise = np.random.default_rng(1).random((300, 3)).astype(np.float32)
+    noise = np.random.default_rng(1).standard_normal((300, 3)).astype(np.float32)
     found = select(np.hstack([X, noise]), y, make_folds(y, 5), heads=["knn"], blocks=[(0, 40), (40, 43)])
     assert found.winner.use == (0,)
     assert "uses feature blocks 0 only" in found.notes

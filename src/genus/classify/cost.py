@@ -27,15 +27,13 @@ def cv_seconds(name: str, n: int, d: int, n_classes: int, n_folds: int, n_settin
     return model(n, d, n_classes, n_folds, n_settings) + _OVERHEAD * n_settings
 
 
-def rows_per_second(name: str, head: Any, n: int, d: int, n_classes: int) -> float:
-    """Return how many feature rows a second a head fitted on `n` rows classifies on one core."""
-    stored = {
-        "rbf": min(n, getattr(head, "max_centers", n)),
-        "knn": min(n, getattr(head, "max_stored", n)),
-        "mlp": getattr(head, "hidden", 0),
-    }.get(name, 0)
-    width = stored or n_classes
-    return _PRODUCTS / (2.0 * d * width + 2.0 * stored * n_classes + 20.0 * d)
+def rows_per_second(head: Any, n: int, d: int, n_classes: int) -> float:
+    """Return how many rows of `d` features a second `head`, fitted on `n` rows, classifies on one core."""
+    if getattr(head, "heads", None):  # a mixture asks every member
+        return 1 / sum(1 / rows_per_second(member, n, d, n_classes) for member in head.heads)
+    stored = min(n, getattr(head, "max_centers", 0) or getattr(head, "max_stored", 0))
+    inner = stored or getattr(head, "hidden", 0)
+    return _PRODUCTS / (2.0 * d * (inner or n_classes) + 2.0 * inner * n_classes + 20.0 * d)
 
 
 def _linear(n: int, d: int, n_classes: int, n_folds: int, n_settings: int) -> float:

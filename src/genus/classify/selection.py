@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 from genus.classify.calibration import fit_temperature
 from genus.classify.candidates import ENSEMBLES, POWERS, Candidate
 from genus.classify.cost import cv_seconds, rows_per_second
-from genus.classify.ensemble import EnsembleHead
 from genus.classify.leaderboard import LeaderboardRow, Plan, PlannedCandidate, Selection
 from genus.classify.mixing import add_mixture
 from genus.classify.scores import balanced_accuracy, gain, macro_f1, score
@@ -269,19 +268,10 @@ def _row(shop: Workshop, trial: Trial) -> LeaderboardRow:
         macro_f1=macro_f1(predicted, shop.codes, shop.n_classes),
         log_loss=trial.log_loss,
         fit_seconds=trial.seconds,
-        predict_images_per_second=_speed(trial, n, d, shop.n_classes),
+        predict_images_per_second=rows_per_second(trial.head(), n, d, shop.n_classes),
         n_fits=trial.n_fits,
         note=trial.note,
     )
-
-
-def _speed(trial: Trial, n: int, d: int, n_classes: int) -> float:
-    head = trial.candidate.template
-    if not isinstance(head, EnsembleHead):
-        return rows_per_second(trial.candidate.name, trial.head(), n, d, n_classes)
-    names = {"LogisticHead": "logistic", "RBFHead": "rbf", "KNNHead": "knn", "MLPHead": "mlp"}
-    parts = [rows_per_second(names.get(type(m).__name__, ""), m, n, d, n_classes) for m in head.heads or ()]
-    return 1 / sum(1 / part for part in parts)
 
 
 def _remarks(winner: Trial) -> list[str]:
