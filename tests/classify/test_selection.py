@@ -7,6 +7,7 @@ import pytest
 from feature_making import make_features, make_folds
 from sklearn.naive_bayes import GaussianNB
 
+from genus.classify.candidates import MAX_ROWS
 from genus.classify.checks import exported_logits
 from genus.classify.fitted import fit_final
 from genus.classify.linear_solver import linear_path
@@ -115,7 +116,7 @@ def test_any_scikit_learn_classifier_may_compete(data) -> None:
 
 
 def test_many_rows_are_represented_by_a_sample_but_all_are_predicted(data, monkeypatch) -> None:
-    monkeypatch.setattr("genus.classify.task._MAX_ROWS", 120)
+    monkeypatch.setitem(MAX_ROWS, "fast", 120)
     found = select(*data, heads="fast")
     assert found.logits.shape == (240, 4)
     assert any("of 240 rows" in note for note in found.notes)

@@ -94,11 +94,16 @@ LISTS: dict[str, tuple[tuple[str, Grid], ...]] = {
 
 POWERS: dict[str, tuple[float, ...]] = {"fast": (), "balanced": (1.0,), "best": (1.0, 0.7, 0.35)}
 DEFAULT_POWER = 0.5
+MAX_ROWS = {
+    "fast": 5_000,
+    "balanced": 10_000,
+    "best": 20_000,
+}  # more cost time and seldom change which head is best
 ENSEMBLES = {"fast": False, "balanced": True, "best": True}
 
 
 def first_candidates(
-    heads: str | Sequence[Any] | None, features: Mapping[str, Any]
+    heads: str | Sequence[Any] | None, features: Mapping[str, Any], random_state: int | None = 0
 ) -> tuple[str, list[Candidate]]:
     """Return the list's name and the candidates that do not depend on any result.
 
@@ -108,31 +113,41 @@ def first_candidates(
         None means "balanced". A head given as an object is tried as it is.
     features : mapping
         `power`, `blocks`, `use` and `class_weight` to start with.
+    random_state : int or None
+        Given to the heads that take one and are not given as objects.
     """
     if heads is None or isinstance(heads, str):
         level = heads or "balanced"
         if level in HEADS and level not in LISTS:
-            return "balanced", list(_named([level], features))
+            return "balanced", list(_named([level], features, random_state))
         if level not in LISTS:
             raise ParameterError(
                 f"heads={heads!r}: expected {', '.join(map(repr, LISTS))} or a list of heads."
             )
         return level, [
-            Candidate(name, HEADS.get(name)(), grid, dict(features)) for name, grid in LISTS[level]
+            Candidate(name, _template(name, random_state), grid, dict(features))
+            for name, grid in LISTS[level]
         ]
-    chosen = list(_named(heads, features))
+    chosen = list(_named(heads, features, random_state))
     if not chosen:
         raise ParameterError(f"heads={heads!r}: expected at least one head.")
     return "balanced", chosen
 
 
-def _named(heads: Iterable[Any], features: Mapping[str, Any]) -> Iterator[Candidate]:
+def _template(name: str, random_state: int | None) -> Any:
+    head = HEADS.get(name)()
+    return head.set_params(random_state=random_state) if "random_state" in head.get_params() else head
+
+
+def _named(
+    heads: Iterable[Any], features: Mapping[str, Any], random_state: int | None
+) -> Iterator[Candidate]:
     for head in heads:
         if not isinstance(head, str):
             own = {k: v for k, v in head.get_params(deep=False).items() if k in features}
             yield Candidate(type(head).__name__, head, ({},), {**features, **own})
             continue
-        template = HEADS.get(head)()
+        template = _template(head, random_state)
         grids = [grid for name, grid in LISTS["balanced"] if name == head] or [({},)]
         for grid in grids:
             yield Candidate(head, template, grid, dict(features))

@@ -78,7 +78,8 @@ def select(
     -----
     Stages: all heads on the square-rooted features; the two best heads on otherwise normalised features; the best
     one on fewer blocks; the best ones with class weights; a mixture of the best. Costly heads are given up after
-    one fold if that fold leaves no hope. More than 10,000 rows are represented by a stratified sample.
+    one fold if that fold leaves no hope. More than 5,000 (10,000, 20,000) rows are represented by a
+    stratified sample in the "fast" ("balanced", "best") list.
 
     Examples
     --------

@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from genus.classify.candidates import DEFAULT_POWER, Candidate, first_candidates
+from genus.classify.candidates import DEFAULT_POWER, MAX_ROWS, Candidate, first_candidates
 from genus.classify.head import require_two_classes
 from genus.classify.normalize import chosen_blocks, require_finite
 from genus.classify.scores import check_metric
 from genus.errors import DataError
 
-_MAX_ROWS = 10_000  # more rows cost time without changing which head is best
 _UNEVEN = 1.5  # largest over smallest class from which class weights are tried
 
 
@@ -84,8 +83,8 @@ def checked_task(
         "use": None,
         "class_weight": "balanced" if class_weight == "balanced" else None,
     }
-    level, candidates = first_candidates(heads, features)
-    sample = _sample(codes, random_state)
+    level, candidates = first_candidates(heads, features, random_state)
+    sample = _sample(codes, fold, MAX_ROWS[level], random_state)
     notes = () if len(sample) == len(rows) else (f"compared on {len(sample)} of {len(rows)} rows",)
     return SearchTask(rows, classes, codes, fold, sample, level, tuple(candidates), bounds, weigh, notes)
 
@@ -97,13 +96,17 @@ def _bounds(block: Any) -> tuple[int, int]:
     return int(start), int(stop)
 
 
-def _sample(codes: NDArray[np.intp], random_state: int | None) -> NDArray[np.intp]:
-    """Return at most about `_MAX_ROWS` rows, every class in its proportion but with all or 50 rows at least."""
-    if len(codes) <= _MAX_ROWS:
+def _sample(
+    codes: NDArray[np.intp], fold: NDArray[np.intp], most: int, random_state: int | None
+) -> NDArray[np.intp]:
+    """Return at most about `most` rows, every class in its proportion but with all or 50 rows at least."""
+    if len(codes) <= most:
         return np.arange(len(codes))
     rng = np.random.default_rng(random_state)
     parts = []
     for code, count in enumerate(np.bincount(codes)):
-        wanted = min(int(count), max(50, round(count * _MAX_ROWS / len(codes))))
+        wanted = min(int(count), max(50, round(count * most / len(codes))))
         parts.append(rng.choice(np.flatnonzero(codes == code), wanted, replace=False))
-    return np.sort(np.concatenate(parts))
+    # no fold may come out empty, however small it is
+    parts += [np.flatnonzero(fold == f)[:5] for f in range(int(fold.max()) + 1)]
+    return np.unique(np.concatenate(parts))
