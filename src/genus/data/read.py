@@ -1,0 +1,174 @@
+"""Reading any data that describes images, by looking at what was given."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from glob import glob, has_magic
+from pathlib import Path
+from typing import Any
+
+from genus.data.dataset import Dataset, natural_key
+from genus.data.folders import list_images, looks_like_image, read_folder
+from genus.data.memory import read_labels, read_list
+from genus.data.tables import TableOptions
+from genus.errors import DataError, ParameterError
+from genus.images.source import ImageSource
+from genus.registry import Registry
+
+Reader = Callable[[Path, TableOptions], Dataset]
+
+READERS = Registry(
+    "reader",
+    {
+        "folders": "genus.data.read:read_class_folders",
+        "flat": "genus.data.read:read_flat",
+        "table": "genus.data.tables:read_table",
+        "parquet": "genus.data.parquet:read_parquet",
+    },
+    entry_point_group="genus.readers",
+)
+_TABLES = {
+    ".csv": "table",
+    ".tsv": "table",
+    ".jsonl": "table",
+    ".ndjson": "table",
+    ".json": "table",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+_TABLE_NAMES = ("labels", "metadata")
+
+
+def read_dataset(
+    data: Any,
+    y: Any = None,
+    *,
+    reader: str | None = None,
+    options: TableOptions | None = None,
+) -> Dataset:
+    """Read a data set from whatever describes it.
+
+    Parameters
+    ----------
+    data : path, list, array, DataFrame, Arrow table or Dataset
+        Class folders, split folders with class folders, a flat folder, a table (CSV, TSV, JSON lines, Parquet), an
+        image file, a pattern such as "photos/*.jpg"; a list of paths, arrays, bytes or PIL images; an array
+        (n, h, w) or (n, h, w, c); a DataFrame or Arrow table with columns as in a table.
+    y : sequence of n labels, or None
+        For images in a list or array; it replaces the labels that the data itself has.
+    reader : str or None
+        How to read a path: "folders", "flat", "table" or "parquet"; None decides by looking.
+    options : TableOptions or None
+        Column names and the like.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    DataError
+        Nothing is there, or it cannot be understood; the message says what to do.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> data = read_dataset(np.zeros((3, 8, 8), np.uint8), ["b", "a", "b"])
+    >>> data.classes, data.counts()
+    (('a', 'b'), {'a': 1, 'b': 2})
+    """
+    options = options or TableOptions()
+    if isinstance(data, Dataset):
+        found = data
+    elif isinstance(data, str | Path):
+        found = _read_path(str(data), reader, options)
+    elif type(data).__module__.partition(".")[0] in ("pandas", "pyarrow"):
+        found = _read_columns(data, options)
+    elif isinstance(data, dict) or not hasattr(data, "__iter__"):
+        raise ParameterError(
+            f"cannot read a data set from a {type(data).__name__}; "
+            "expected a path, a list of images, an array or a table."
+        )
+    else:
+        return read_list(data, y)
+    return found if y is None else replace(found, labels=read_labels(y, len(found)))
+
+
+def read_class_folders(path: Path, options: TableOptions) -> Dataset:
+    """Read folders, whatever tables lie beside them."""
+    return read_folder(path)
+
+
+def read_flat(path: Path, options: TableOptions) -> Dataset:
+    """Read all images below a folder as one unlabelled pile."""
+    files = list_images(path)
+    if not files:
+        raise DataError(f"{path}: no images in this folder.")
+    return Dataset(tuple(ImageSource(str(file), file) for file in files), origin=f"{path} (all images below)")
+
+
+def _read_path(text: str, reader: str | None, options: TableOptions) -> Dataset:
+    path = Path(text).expanduser()
+    if not path.exists() and has_magic(text):
+        return _read_pattern(text)
+    if not path.exists():
+        raise DataError(f"{text}: no such file or folder.")
+    if reader is not None:
+        chosen: Reader = READERS.get(reader)
+        return chosen(path, options)
+    if path.is_dir():
+        return _read_directory(path, options)
+    if path.suffix.lower() in _TABLES:
+        chosen = READERS.get(_TABLES[path.suffix.lower()])
+        return chosen(path, options)
+    if not looks_like_image(path):
+        raise DataError(f"{text}: neither a folder, nor a table ({', '.join(_TABLES)}), nor an image.")
+    return Dataset((ImageSource(text, path),), origin=f"{text} (an image)")
+
+
+def _read_directory(path: Path, options: TableOptions) -> Dataset:
+    """Class folders count unless a table is named; without class folders a labels or metadata table counts."""
+    tables = [
+        path / f"{name}{suffix}"
+        for name in _TABLE_NAMES
+        for suffix in _TABLES
+        if (path / f"{name}{suffix}").is_file()
+    ]
+    if not tables:
+        return read_folder(path)
+    table = tables[0]
+    if _n_class_folders(path) < 2:
+        chosen: Reader = READERS.get(_TABLES[table.suffix.lower()])
+        data = chosen(table, options)
+        return replace(data, notes=(f"labels taken from {table.name}", *data.notes))
+    data = read_folder(path)
+    note = f"labels taken from the class folders; to use the table instead, name it: {table}"
+    return replace(data, notes=(note, *data.notes))
+
+
+def _n_class_folders(path: Path) -> int:
+    """Count the folders that hold images; one alone, such as images/, is no classification."""
+    return sum(
+        1
+        for child in path.iterdir()
+        if child.is_dir() and not child.name.startswith(".") and list_images(child)
+    )
+
+
+def _read_pattern(pattern: str) -> Dataset:
+    files = [Path(name) for name in glob(pattern, recursive=True)]
+    images = sorted(
+        (f for f in files if f.is_file() and looks_like_image(f)), key=lambda f: natural_key(str(f))
+    )
+    if not images:
+        raise DataError(f"{pattern}: no image matches this pattern.")
+    return Dataset(tuple(ImageSource(str(f), f) for f in images), origin=pattern)
+
+
+def _read_columns(data: Any, options: TableOptions) -> Dataset:
+    from genus.data.parquet import read_arrow, read_frame
+
+    if type(data).__module__.startswith("pyarrow"):
+        return read_arrow(data, options)
+    if getattr(data, "ndim", 2) == 1:  # a Series of paths
+        return read_list(list(data))
+    return read_frame(data, options)
