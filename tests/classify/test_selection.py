@@ -133,6 +133,28 @@ def test_costly_heads_are_given_up_after_one_hopeless_fold(data) -> None:
     assert (row.n_fits, row.note) == (1, "given up after one fold")
 
 
+@pytest.mark.parametrize(
+    ("X", "y", "folds"),
+    [
+        (np.random.default_rng(0).random((8, 300)), np.arange(8) // 2 % 2, np.arange(8) % 2),
+        (np.ones((40, 30)), np.arange(40) % 2, np.arange(40) // 2 % 4),
+        (np.zeros((40, 30)), np.arange(40) % 2, np.arange(40) // 2 % 4),
+        (np.random.default_rng(0).random((30, 50)), np.r_[:10, np.zeros(20, int)], np.arange(30) % 3),
+        (np.random.default_rng(0).random((30, 50)), np.arange(30) // 20, np.arange(30) // 10),
+        (
+            np.repeat(np.random.default_rng(0).random((12, 50)), 3, axis=0),
+            np.arange(36) // 9,
+            np.arange(36) // 3 % 3,
+        ),
+    ],
+    ids=["few rows", "all alike", "all empty", "one example a class", "a class in one fold", "duplicates"],
+)
+def test_poor_data_is_no_obstacle(X, y, folds) -> None:
+    found = select(X, y, folds, heads="best")
+    assert np.isfinite(found.logits).all()
+    assert np.isfinite(fit_final(found, X, y).logits(X)).all()
+
+
 def test_a_plan_names_what_a_search_tries(data) -> None:
     planned = plan(*data)
     assert {c.name for c in planned.candidates} >= {"logistic", "lda", "rbf", "knn"}

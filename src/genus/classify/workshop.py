@@ -217,8 +217,12 @@ class Workshop:
     def fold_logits(self, head: Any, f: int, X: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return logits for `X` by `head` fitted on the rows outside fold `f`, a column for every class."""
         train = self.fold != f
-        head.fit(self.X[train], self.codes[train])
         logits = np.full((len(X), self.n_classes), _ABSENT, np.float32)
+        seen = np.unique(self.codes[train])
+        if len(seen) == 1:  # the fold holds every row of the other classes
+            logits[:, seen] = 0
+            return logits
+        head.fit(self.X[train], self.codes[train])
         logits[:, head.classes_] = logits_of(head, X)
         return logits
 
