@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from genus.classify.leaderboard import LeaderboardRow as Candidate
 from genus.errors import ImageError
 from genus.estimators.result import TrainingResult
 from genus.images.source import ImageSource, as_source
@@ -97,6 +98,8 @@ def evaluation_report(
 
 
 def _leaderboard(result: TrainingResult) -> list[LeaderboardRow]:
+    shown = _best_of_each(result)
+    n_more = len(result.leaderboard) - len(shown)
     rows = [
         LeaderboardRow(
             name=_with_settings(row.name, row.params),
@@ -105,19 +108,31 @@ def _leaderboard(result: TrainingResult) -> list[LeaderboardRow]:
             high=row.score + row.spread,
             fit_seconds=row.fit_seconds,
             images_per_second=row.predict_images_per_second,
-            is_winner=row == result.winner,
+            is_winner=row is result.winner,
             note=row.note,
         )
-        for row in result.leaderboard
+        for row in shown
     ]
-    return rows + [LeaderboardRow(name, note="not tried: the time was up") for name in result.not_tried]
+    rows += [LeaderboardRow(name, note="not tried: the time was up") for name in result.not_tried]
+    if n_more:
+        rows.append(LeaderboardRow(f"and {n_more} other settings of these methods"))
+    return rows
+
+
+def _best_of_each(result: TrainingResult) -> list[Candidate]:
+    """Return the best setting of each head, best first; the winner stands for its own."""
+    best: dict[str, Candidate] = {result.winner.name: result.winner}
+    for row in result.leaderboard:
+        best.setdefault(row.name, row)
+    return sorted(best.values(), key=lambda row: (-row.score, row.log_loss))
 
 
 def _with_settings(name: str, params: Mapping[str, object]) -> str:
-    settings = ", ".join(f"{key} {value}" for key, value in params.items())
+    settings = ", ".join(f"{key} {value}" for key, value in params.items() if key not in _ABOUT_FEATURES)
     return f"{_NAMES.get(name, name)} ({settings})" if settings else _NAMES.get(name, name)
 
 
+_ABOUT_FEATURES = {"use", "power", "blocks"}
 _NAMES = {
     "logistic": "logistic regression",
     "linear_svm": "linear SVM",
