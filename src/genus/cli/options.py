@@ -1,0 +1,150 @@
+"""Options that several verbs share, spelt and explained once."""
+
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from genus.data.tables import TableOptions
+    from genus.features.runtime import Runtime
+
+
+class EngineName(str, Enum):
+    """What runs the networks (`genus.features.engines.ENGINES`)."""
+
+    auto = "auto"
+    onnxruntime = "onnxruntime"
+    openvino = "openvino"
+
+
+class PresetName(str, Enum):
+    """How much is computed from an image (`genus.features.feature_set.PRESETS`)."""
+
+    fast = "fast"
+    balanced = "balanced"
+    best = "best"
+
+
+class PrecisionChoice(str, Enum):
+    """How networks compute (`genus.features.feature_set.PrecisionName`)."""
+
+    int8 = "int8"
+    float32 = "float32"
+
+
+class SplitName(str, Enum):
+    """The part of a data set that marks its parts."""
+
+    train = "train"
+    val = "val"
+    test = "test"
+    all = "all"
+
+
+def _choices(names: type[Enum]) -> str:
+    return "|".join(name.value for name in names)
+
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else there.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors: no progress, no messages.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace files that exist already.")]
+Seed = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of everything random.")]
+Engine = Annotated[
+    EngineName,
+    typer.Option("--engine", metavar=_choices(EngineName), help="What runs the networks."),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", metavar="N", min=1, max=256, help="Threads at work, a core each. [default: all]"),
+]
+MaxPixels = Annotated[
+    int,
+    typer.Option(
+        "--max-pixels",
+        metavar="N",
+        min=1,
+        help="Refuse larger images (JPEG: after scaled decoding), before they take memory.",
+    ),
+]
+NoCache = Annotated[
+    bool, typer.Option("--no-cache", help="Neither look features up in the cache nor keep them there.")
+]
+Features = Annotated[
+    str | None,
+    typer.Option(
+        "--features",
+        metavar="SPEC",
+        help="What is computed from an image, instead of the preset's: backbones joined by +, each with an "
+        "optional @SIZE, such as efficientnet-lite2@320 or hog@64+lbp@64, or an .onnx file.",
+    ),
+]
+Preset = Annotated[
+    PresetName,
+    typer.Option("--preset", metavar=_choices(PresetName), help="How much work an image is worth."),
+]
+Precision = Annotated[
+    PrecisionChoice,
+    typer.Option("--precision", metavar=_choices(PrecisionChoice), help="How networks compute."),
+]
+Split = Annotated[
+    SplitName | None,
+    typer.Option(
+        "--split",
+        metavar=_choices(SplitName),
+        help="Which part to use, where the data marks its parts. [default: test if there is one, else all]",
+    ),
+]
+ReaderName = Annotated[
+    str | None,
+    typer.Option("--reader", metavar="NAME", help="How to read: folders, flat, table, parquet. [default: by looking]"),
+]
+ImageColumn = Annotated[
+    str | None, typer.Option("--image-column", metavar="NAME", help="The table's column with the images.")
+]
+LabelColumn = Annotated[
+    str | None, typer.Option("--label-column", metavar="NAME", help="The table's column with the classes.")
+]
+SplitColumn = Annotated[
+    str | None,
+    typer.Option("--split-column", metavar="NAME", help="The table's column with train, val or test."),
+]
+GroupColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--group-column",
+        metavar="NAME",
+        help="The table's column that names what must stay on one side of every split: patient, video ...",
+    ),
+]
+
+MAX_PIXELS = 180_000_000
+"""`genus.images.decode.Limits`' own; a test holds them together."""
+
+
+def make_runtime(
+    *,
+    engine: EngineName = EngineName.auto,
+    workers: int | None = None,
+    max_pixels: int = MAX_PIXELS,
+    cache: bool = True,
+) -> "Runtime":
+    """Turn the options of a command line into a `Runtime`."""
+    from genus.features.runtime import Runtime
+    from genus.images.decode import Limits
+
+    return Runtime(
+        engine=engine.value, workers=workers, cache=cache, limits=Limits(max_pixels=max_pixels)
+    )
+
+
+def table_options(
+    image: str | None, label: str | None, split: str | None, group: str | None
+) -> "TableOptions":
+    """Turn the column options of a command line into `TableOptions`."""
+    from genus.data.tables import TableOptions
+
+    return TableOptions(image_column=image, label_column=label, split_column=split, group_column=group)
