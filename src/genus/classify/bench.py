@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.floating[Any]]
 T = TypeVar("T")
 
+_LARGEST_RIDGE = 1e-2  # rows have length one
 _ROTATE_BELOW = 0.8  # rows per column under which n-dimensional rows pay for the rotation
 _EXACT_BELOW = 500_000  # cells under which float64 costs nothing noticeable and makes results exact
 
@@ -144,10 +145,7 @@ class Bench:
         return np.asarray(dual.T @ self.Z, self.Z.dtype)
 
     def _rotate(self) -> "Bench":
-        inner = self.similarity.astype(np.float64)
-        # duplicate rows make the matrix singular; this much gives them a private direction of length 1e-3 or less
-        inner[np.diag_indices_from(inner)] += 1e-6 if self.Z.dtype == np.float32 else 1e-10
-        factor = np.linalg.cholesky(inner)
+        factor = _cholesky(self.similarity.astype(np.float64), 1e-6 if self.Z.dtype == np.float32 else 1e-10)
         rows = np.ascontiguousarray(factor.astype(self.Z.dtype))
         shared = {"factor": _done(factor), "similarity": _done(self.similarity)}
         return replace(self, Z=rows, dimension=self.Z.shape[1], _shared=shared, _lock=threading.Lock())
@@ -162,6 +160,23 @@ class Bench:
         scaled = (self.Z[rows] - self.mean) * np.sqrt(self.weights[rows])[:, None].astype(self.Z.dtype)
         moments: Floats = scaled.T @ scaled
         return moments
+
+
+def _cholesky(inner: Floats, ridge: float) -> Floats:
+    """Factorise a matrix of inner products, made regular.
+
+    Duplicate rows make it singular, and rounding then tips it over by an amount that grows with its size: the
+    ridge, which gives each row a private direction of length 1e-3 or so, is raised until it holds.
+    """
+    diagonal = np.diag_indices_from(inner)
+    while True:
+        inner[diagonal] += ridge
+        try:
+            return np.linalg.cholesky(inner)
+        except np.linalg.LinAlgError:
+            if ridge > _LARGEST_RIDGE:
+                raise
+            ridge *= 10
 
 
 def _done(result: Any) -> Future[Any]:
