@@ -114,9 +114,15 @@ class Job:
 
 def _make_bars() -> "Bars":
     from rich.console import Console as RichConsole
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
     from rich.progress import Task as RichTask
-    from rich.progress import TimeRemainingColumn
     from rich.text import Text
 
     class Speed(ProgressColumn):

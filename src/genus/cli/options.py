@@ -1,6 +1,6 @@
 """Options that several verbs share, spelt and explained once."""
 
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from genus.features.runtime import Runtime
 
 
-class EngineName(str, Enum):
+class EngineName(StrEnum):
     """What runs the networks (`genus.features.engines.ENGINES`)."""
 
     auto = "auto"
@@ -18,7 +18,7 @@ class EngineName(str, Enum):
     openvino = "openvino"
 
 
-class PresetName(str, Enum):
+class PresetName(StrEnum):
     """How much is computed from an image (`genus.features.feature_set.PRESETS`)."""
 
     fast = "fast"
@@ -26,14 +26,14 @@ class PresetName(str, Enum):
     best = "best"
 
 
-class PrecisionChoice(str, Enum):
+class PrecisionChoice(StrEnum):
     """How networks compute (`genus.features.feature_set.PrecisionName`)."""
 
     int8 = "int8"
     float32 = "float32"
 
 
-class SplitName(str, Enum):
+class SplitName(StrEnum):
     """The part of a data set that marks its parts."""
 
     train = "train"
@@ -46,8 +46,9 @@ def _choices(names: type[Enum]) -> str:
     return "|".join(name.value for name in names)
 
 
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else there.")]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else there.")
+]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors: no progress, no messages.")
 ]
@@ -59,7 +60,9 @@ Engine = Annotated[
 ]
 Workers = Annotated[
     int | None,
-    typer.Option("--workers", metavar="N", min=1, max=256, help="Threads at work, a core each. [default: all]"),
+    typer.Option(
+        "--workers", metavar="N", min=1, max=256, help="Threads at work, a core each. [default: all]"
+    ),
 ]
 MaxPixels = Annotated[
     int,
@@ -100,7 +103,9 @@ Split = Annotated[
 ]
 ReaderName = Annotated[
     str | None,
-    typer.Option("--reader", metavar="NAME", help="How to read: folders, flat, table, parquet. [default: by looking]"),
+    typer.Option(
+        "--reader", metavar="NAME", help="How to read: folders, flat, table, parquet. [default: by looking]"
+    ),
 ]
 ImageColumn = Annotated[
     str | None, typer.Option("--image-column", metavar="NAME", help="The table's column with the images.")
@@ -136,9 +141,7 @@ def make_runtime(
     from genus.features.runtime import Runtime
     from genus.images.decode import Limits
 
-    return Runtime(
-        engine=engine.value, workers=workers, cache=cache, limits=Limits(max_pixels=max_pixels)
-    )
+    return Runtime(engine=engine.value, workers=workers, cache=cache, limits=Limits(max_pixels=max_pixels))
 
 
 def table_options(

@@ -67,7 +67,7 @@ def print_line(text: str = "") -> None:
 
 
 def aligned(rows: Sequence[Sequence[str]], right: Sequence[int] = (), indent: str = "  ") -> list[str]:
-    """Lay out rows of cells in columns.
+    r"""Lay out rows of cells in columns.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def aligned(rows: Sequence[Sequence[str]], right: Sequence[int] = (), indent: st
 
     Examples
     --------
-    >>> print(*aligned([("daisy", "9"), ("rose", "10")], right=[1]), sep="\\n")
+    >>> print(*aligned([("daisy", "9"), ("rose", "10")], right=[1]), sep="\n")
       daisy   9
       rose   10
     """

@@ -1,0 +1,134 @@
+"""`genus predict`: say what is in images."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from genus.cli.console import Console
+from genus.cli.images import find_images
+from genus.cli.options import (
+    MAX_PIXELS,
+    Engine,
+    EngineName,
+    Force,
+    Json,
+    MaxPixels,
+    Quiet,
+    Workers,
+    make_runtime,
+)
+from genus.cli.output import Kind, check_table
+from genus.cli.prediction import JsonSink, Lines, Prediction, Sink, Sorted, Summary, Table, predictions
+from genus.cli.sorting import HowToFile, Sorter
+from genus.errors import DataError, ImageError, ParameterError
+from genus.progress import SILENT
+
+
+def predict(
+    images: Annotated[
+        list[str],
+        typer.Argument(metavar="IMAGES...", help="Images, folders, patterns, tables; - for names on stdin."),
+    ],
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", metavar="FILE", help="The model. [default: built in, 1000 classes]"),
+    ] = None,
+    top: Annotated[
+        int, typer.Option("--top", "-k", metavar="K", min=1, help="How many guesses to give for each image.")
+    ] = 5,
+    csv: Annotated[str | None, typer.Option("--csv", metavar="FILE", help="Write a CSV table.")] = None,
+    jsonl: Annotated[
+        str | None, typer.Option("--jsonl", metavar="FILE", help="Write one JSON object a line.")
+    ] = None,
+    parquet: Annotated[
+        str | None, typer.Option("--parquet", metavar="FILE", help="Write a Parquet table.")
+    ] = None,
+    sort_into: Annotated[
+        str | None,
+        typer.Option("--sort-into", metavar="DIR", help="Copy each image into DIR/<class>/ or DIR/unsure/."),
+    ] = None,
+    above: Annotated[
+        float,
+        typer.Option("--above", metavar="P", min=0, max=1, help="How sure is sure, for --sort-into."),
+    ] = 0.8,
+    move: Annotated[bool, typer.Option("--move", help="With --sort-into: move instead of copying.")] = False,
+    link: Annotated[
+        bool, typer.Option("--link", help="With --sort-into: make symbolic links instead of copies.")
+    ] = False,
+    null: Annotated[
+        bool, typer.Option("--null", "-0", help="Names on stdin end with NUL, as find -print0 writes them.")
+    ] = False,
+    json: Json = False,
+    force: Force = False,
+    quiet: Quiet = False,
+    engine: Engine = EngineName.auto,
+    workers: Workers = None,
+    max_pixels: MaxPixels = MAX_PIXELS,
+) -> None:
+    """Say what is in images.
+
+    Images that cannot be read are listed on stderr and the others done all the same; the exit code is 2 only if
+    none could be read. Tables have the columns path, label, confidence, label_2, confidence_2 ... and error, so
+    that `genus train` can read them.
+
+    --sort-into never replaces a file: another image of the same name gets a number, and an image that is there
+    already is left alone.
+
+    Examples:
+      genus predict cat.jpg dog.jpg
+      genus predict -m flowers.onnx new/ --csv found.csv
+      genus predict -m flowers.onnx new/ --sort-into sorted/ --above 0.9
+      find . -name '*.jpg' -print0 | genus predict -m flowers.onnx -0 - --json
+    """
+    console = Console(quiet)
+    kinds: dict[Kind, str | None] = {"csv": csv, "jsonl": jsonl, "parquet": parquet}
+    tables = {kind: check_table(path, kind, force=force) for kind, path in kinds.items() if path is not None}
+    sorter = Sorter(Path(sort_into), above, _how(move=move, link=link)) if sort_into else None
+    sources = find_images(images, null_separated=null)
+
+    from genus.predictor import built_in, load
+
+    runtime = make_runtime(engine=engine, workers=workers, max_pixels=max_pixels)
+    predictor = built_in(runtime) if model is None else load(model, runtime)
+    top = min(top, len(predictor.classes_))
+    outputs = [*map(str, tables.values()), *([sort_into] if sort_into else [])]
+    sinks: list[Sink] = [Table(path, kind, top) for kind, path in tables.items()]
+    if sorter:
+        sinks.append(Sorted(sorter))
+    if json:
+        sinks.append(JsonSink(model or "built in", outputs))
+    else:
+        sinks.append(Summary(outputs) if outputs else Lines(alone=len(sources) == 1))
+    # a bar and results on one terminal would write over each other
+    both = not json and not outputs and sys.stdout.isatty()
+    found = predictions(predictor, sources, top, SILENT if both else console)
+    _hand_out(found, sinks, len(sources), console)
+
+
+def _hand_out(found: Iterator[Prediction], sinks: Sequence[Sink], n_images: int, console: Console) -> None:
+    """Give every prediction to every sink; raise if there was nothing but errors."""
+    failed: list[ImageError] = []
+    with ExitStack() as stack:
+        for sink in sinks:
+            stack.enter_context(sink)
+        for one in found:
+            for sink in sinks:
+                sink.take(one)
+            if one.error is not None:
+                failed.append(ImageError(one.name, one.error))
+                if n_images > 1:
+                    console.say(f"Skipped {failed[-1]}")
+    if len(failed) == n_images == 1:
+        raise failed[0]
+    if len(failed) == n_images:
+        raise DataError(f"none of the {n_images} images could be read; the first is {failed[0]}")
+
+
+def _how(*, move: bool, link: bool) -> HowToFile:
+    if move and link:
+        raise ParameterError("--move and --link exclude each other.")
+    return HowToFile.move if move else HowToFile.link if link else HowToFile.copy

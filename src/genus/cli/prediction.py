@@ -1,0 +1,211 @@
+"""What becomes of predictions: lines, JSON, tables, folders. Each is a sink that takes one image at a time."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from genus.cli.output import Kind, RowWriter, aligned, open_table, print_json, print_line
+from genus.cli.sorting import Sorter
+from genus.progress import SILENT, Progress
+
+if TYPE_CHECKING:
+    from genus.images.source import ImageSource
+    from genus.predictor import PredictedBatch, Predictor
+
+_BAR = 24  # characters at 100%
+_SHOWN_INLINE = 3  # guesses on a line
+_WORTH_SHOWING = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a model says of one image.
+
+    Attributes
+    ----------
+    source : ImageSource
+    guesses : tuple of (str, float)
+        Class names and probabilities, the most probable first; empty if the image cannot be read.
+    error : str or None
+        Why it cannot be read.
+    """
+
+    source: "ImageSource"
+    guesses: tuple[tuple[str, float], ...] = ()
+    error: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The image's name."""
+        return self.source.name
+
+    def row(self) -> dict[str, Any]:
+        """Return the row of a table."""
+        row: dict[str, Any] = {"path": self.name, "error": self.error}
+        for i, (label, confidence) in enumerate(self.guesses, start=1):
+            row |= {_column("label", i): label, _column("confidence", i): confidence}
+        return row
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        if self.error is not None:
+            return {"path": self.name, "error": self.error}
+        label, confidence = self.guesses[0]
+        top = [{"label": label, "confidence": confidence} for label, confidence in self.guesses]
+        return {"path": self.name, "label": label, "confidence": confidence, "top": top}
+
+
+def predictions(
+    predictor: "Predictor", sources: "Sequence[ImageSource]", top: int, progress: Progress = SILENT
+) -> Iterator[Prediction]:
+    """Predict images in their order, `top` guesses each; unreadable ones come with their error."""
+    n_guesses = min(top, len(predictor.classes_))
+    for batch in predictor.stream(sources, progress=progress):
+        yield from _of_batch(batch, sources, predictor.model.classes, n_guesses)
+
+
+def _of_batch(
+    batch: "PredictedBatch", sources: "Sequence[ImageSource]", classes: Sequence[str], n_guesses: int
+) -> Iterator[Prediction]:
+    found = {index: Prediction(sources[index], error=skipped.reason) for index, skipped in batch.skipped}
+    order = (-batch.proba).argsort(axis=1, kind="stable")[:, :n_guesses]
+    for index, codes, proba in zip(batch.indices.tolist(), order.tolist(), batch.proba, strict=True):
+        guesses = tuple((classes[code], round(float(proba[code]), 6)) for code in codes)
+        found[index] = Prediction(sources[index], guesses)
+    yield from (found[index] for index in sorted(found))
+
+
+class Sink(AbstractContextManager["Sink"], Protocol):
+    """Takes predictions; as a context manager, it finishes its work at the end of the block."""
+
+    def take(self, found: Prediction) -> None:
+        """Take in one prediction."""
+
+
+class _Plain:
+    """A sink that has nothing to open."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.finish()
+
+    def finish(self) -> None:
+        """Print what can be said only at the end."""
+
+
+class Lines(_Plain):
+    """Prints each image as it is done: a line, or a little chart for one alone."""
+
+    def __init__(self, *, alone: bool) -> None:
+        self._alone = alone
+
+    def take(self, found: Prediction) -> None:
+        """Print one."""
+        if found.error is not None:
+            return
+        if self._alone:
+            print_line(found.name)
+            rows = [(f"{p:.1%}", label, "█" * round(_BAR * p)) for label, p in found.guesses]
+            print(*aligned(rows, right=[0]), sep="\n", flush=True)
+            return
+        worth = [guess for guess in found.guesses[:_SHOWN_INLINE] if guess[1] >= _WORTH_SHOWING]
+        guesses = "  ".join(f"{label} {p:.1%}" for label, p in worth or found.guesses[:1])
+        print_line(f"{found.name}: {guesses}")
+
+
+class JsonSink(_Plain):
+    """Prints one JSON object at the end."""
+
+    def __init__(self, model: str, outputs: Sequence[str]) -> None:
+        self._begun = time.perf_counter()
+        self._about = {"model": model, "outputs": list(outputs)}
+        self._images: list[dict[str, Any]] = []
+        self._skipped: list[dict[str, Any]] = []
+
+    def take(self, found: Prediction) -> None:
+        """Remember one."""
+        if found.error is None:
+            self._images.append(found.to_dict())
+        else:
+            self._skipped.append({"source": found.name, "reason": found.error})
+
+    def finish(self) -> None:
+        """Print all."""
+        seconds = round(time.perf_counter() - self._begun, 3)
+        print_json({**self._about, "images": self._images, "skipped": self._skipped, "seconds": seconds})
+
+
+class Summary(_Plain):
+    """Prints how many images of which class there were, and where the results are."""
+
+    def __init__(self, outputs: Sequence[str]) -> None:
+        self._counts: Counter[str] = Counter()
+        self._n_skipped = 0
+        self._outputs = outputs
+
+    def take(self, found: Prediction) -> None:
+        """Count one."""
+        if found.error is None:
+            self._counts[found.guesses[0][0]] += 1
+        else:
+            self._n_skipped += 1
+
+    def finish(self) -> None:
+        """Print the counts."""
+        rows = [(name, f"{n:,}") for name, n in self._counts.most_common()]
+        print(*aligned([*rows, ("in all", f"{self._counts.total():,}")], right=[1]), sep="\n")
+        if self._n_skipped:
+            print(f"{self._n_skipped:,} could not be read")
+        for path in self._outputs:
+            print_line(f"Written to {path}")
+
+
+class Table:
+    """Writes a table."""
+
+    def __init__(self, path: Path, kind: Kind, n_guesses: int) -> None:
+        columns: dict[str, type] = {"path": str}
+        for i in range(1, n_guesses + 1):
+            columns |= {_column("label", i): str, _column("confidence", i): float}
+        self._open = open_table(path, kind, {**columns, "error": str})
+        self._writer: RowWriter | None = None
+
+    def take(self, found: Prediction) -> None:
+        """Write one row."""
+        if self._writer is not None:
+            self._writer.write(found.row())
+
+    def __enter__(self) -> Self:
+        self._writer = self._open.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.__exit__(kind, error, trace)
+
+
+class Sorted(_Plain):
+    """Files images by class."""
+
+    def __init__(self, sorter: Sorter) -> None:
+        self._sorter = sorter
+
+    def take(self, found: Prediction) -> None:
+        """File one."""
+        if found.error is None:
+            self._sorter.put(found.source, *found.guesses[0])
+
+
+def _column(what: str, rank: int) -> str:
+    return what if rank == 1 else f"{what}_{rank}"
