@@ -1,0 +1,202 @@
+"""What is in a data set, found out by opening every image once."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from genus.data.dataset import Dataset, SkippedImage
+from genus.errors import ImageError
+from genus.images.decode import DEFAULT_LIMITS, ImageInfo, Limits, decode
+from genus.progress import SILENT, Progress
+
+TINY = 32  # pixels: a side below this holds little to learn from
+_LOOK_AT = (64, 64)  # decoding small is enough to find out whether an image can be read
+_SHOWN = 100
+_AHEAD = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something wrong with the data.
+
+    Attributes
+    ----------
+    kind : {"unreadable", "tiny", "duplicate", "conflict"}
+    images : tuple of str
+        The images it is about, at most 100 of them.
+    n : int
+        How many images there are in all.
+    text : str
+        In words.
+    """
+
+    kind: str
+    images: tuple[str, ...]
+    n: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Smallest, middle and largest of some number."""
+
+    low: int
+    median: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What is in a data set.
+
+    Attributes
+    ----------
+    origin : str
+    n_images : int
+        All that were named, readable or not.
+    n_readable, n_labelled : int
+    counts : dict of str to int
+        Images a class.
+    split_counts : dict of str to dict of str to int
+        Images a class in each split that the data marks.
+    n_groups : int or None
+        Groups that the data marks.
+    widths, heights : Spread or None
+        In pixels; None where nothing can be read.
+    formats, modes : dict of str to int
+        Images of each file format and colour mode.
+    problems : tuple of Problem
+    skipped : tuple of SkippedImage
+        Every image that cannot be read.
+    notes : tuple of str
+        What the reader decided.
+    """
+
+    origin: str
+    n_images: int
+    n_readable: int
+    n_labelled: int
+    counts: dict[str, int]
+    split_counts: dict[str, dict[str, int]]
+    n_groups: int | None
+    widths: Spread | None
+    heights: Spread | None
+    formats: dict[str, int]
+    modes: dict[str, int]
+    problems: tuple[Problem, ...]
+    skipped: tuple[SkippedImage, ...]
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return asdict(self)
+
+
+def describe(
+    dataset: Dataset,
+    *,
+    workers: int = 4,
+    limits: Limits = DEFAULT_LIMITS,
+    progress: Progress = SILENT,
+) -> Description:
+    """Open every image and say what there is and what is wrong.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    workers : int, default 4
+        Threads that decode.
+    limits : Limits
+        What is refused as too large.
+    progress : Progress
+
+    Notes
+    -----
+    JPEG files are decoded at an eighth of their size: thousands a second.
+    """
+    infos: dict[int, ImageInfo] = {}
+    skipped = list(dataset.skipped)
+    with progress.task("looking at images", total=len(dataset), unit="images") as task:
+        for i, found in enumerate(_look(dataset, workers, limits)):
+            if isinstance(found, ImageInfo):
+                infos[i] = found
+            else:
+                skipped.append(found)
+            task.advance()
+    return Description(
+        origin=dataset.origin,
+        n_images=len(dataset) + len(dataset.skipped),
+        n_readable=len(infos),
+        n_labelled=sum(dataset.counts().values()),
+        counts=dataset.counts(),
+        split_counts=_split_counts(dataset),
+        n_groups=None if dataset.groups is None else len(set(dataset.groups) - {None}),
+        widths=_spread([info.width for info in infos.values()]),
+        heights=_spread([info.height for info in infos.values()]),
+        formats=dict(Counter(info.format for info in infos.values()).most_common()),
+        modes=dict(Counter(info.mode for info in infos.values()).most_common()),
+        problems=tuple(_problems(dataset, infos, skipped)),
+        skipped=tuple(skipped),
+        notes=dataset.notes,
+    )
+
+
+def _look(dataset: Dataset, workers: int, limits: Limits) -> Iterator[ImageInfo | SkippedImage]:
+    def look(i: int) -> ImageInfo | SkippedImage:
+        try:
+            return decode(dataset.sources[i], _LOOK_AT, limits).info
+        except ImageError as error:
+            return SkippedImage(error.source, error.reason)
+
+    places = iter(range(len(dataset)))
+    with ThreadPoolExecutor(workers, thread_name_prefix="genus-look") as pool:
+        while chunk := list(islice(places, _AHEAD * workers)):
+            yield from pool.map(look, chunk)
+
+
+def _problems(
+    dataset: Dataset, infos: dict[int, ImageInfo], skipped: list[SkippedImage]
+) -> Iterator[Problem]:
+    names = dataset.names
+    if skipped:
+        shown = tuple(skip.source for skip in skipped[:_SHOWN])
+        yield Problem("unreadable", shown, len(skipped), f"{len(skipped)} images cannot be read")
+    tiny = [names[i] for i, info in infos.items() if min(info.width, info.height) < TINY]
+    if tiny:
+        text = f"{len(tiny)} images are less than {TINY} pixels wide or high"
+        yield Problem("tiny", tuple(tiny[:_SHOWN]), len(tiny), text)
+    by_content = defaultdict(list)
+    for i, info in infos.items():
+        by_content[info.content_hash].append(i)
+    copies = [rows for rows in by_content.values() if len(rows) > 1]
+    if copies:
+        images = [names[i] for rows in copies for i in rows]
+        text = f"{len(images) - len(copies)} images are exact copies of others"
+        yield Problem("duplicate", tuple(images[:_SHOWN]), len(images), text)
+    labels = dataset.labels or (None,) * len(dataset)
+    contradictory = [rows for rows in copies if len({labels[i] for i in rows}) > 1]
+    if contradictory:
+        images = [names[i] for rows in contradictory for i in rows]
+        text = f"{len(contradictory)} identical files occur under different labels"
+        yield Problem("conflict", tuple(images[:_SHOWN]), len(images), text)
+
+
+def _split_counts(dataset: Dataset) -> dict[str, dict[str, int]]:
+    if dataset.splits is None:
+        return {}
+    found = {split for split in dataset.splits if split is not None}
+    order = [split for split in ("train", "val", "test") if split in found]
+    return {
+        split: dataset.take(i for i, s in enumerate(dataset.splits) if s == split).counts() for split in order
+    }
+
+
+def _spread(values: list[int]) -> Spread | None:
+    if not values:
+        return None
+    return Spread(min(values), int(np.median(values)), max(values))
