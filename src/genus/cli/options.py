@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from genus.data.tables import TableOptions
+    from genus.data.dataset import Dataset
     from genus.features.runtime import Runtime
 
 
@@ -144,10 +144,12 @@ def make_runtime(
     return Runtime(engine=engine.value, workers=workers, cache=cache, limits=Limits(max_pixels=max_pixels))
 
 
-def table_options(
-    image: str | None, label: str | None, split: str | None, group: str | None
-) -> "TableOptions":
-    """Turn the column options of a command line into `TableOptions`."""
+def read_named(
+    data: str, reader: str | None, image: str | None, label: str | None, split: str | None, group: str | None
+) -> "Dataset":
+    """Read the data that a command line names, with the columns it names."""
+    from genus.data.read import read_dataset
     from genus.data.tables import TableOptions
 
-    return TableOptions(image_column=image, label_column=label, split_column=split, group_column=group)
+    options = TableOptions(image_column=image, label_column=label, split_column=split, group_column=group)
+    return read_dataset(data, reader=reader, options=options)

@@ -57,7 +57,7 @@ def training_report(
         kind="training",
         tested_on=f"{result.n_test:,} images {how}",
         facts=tuple(facts),
-        leaderboard=tuple(_leaderboard(result)),
+        leaderboard=tuple(leaderboard(result)),
         score_label=f"{result.metric.replace('_', ' ')} in cross-validation on the training images",
         predictions=_predictions(result.test, sources),
         class_counts=_class_counts(result),
@@ -97,7 +97,8 @@ def evaluation_report(
     )
 
 
-def _leaderboard(result: TrainingResult) -> list[LeaderboardRow]:
+def leaderboard(result: TrainingResult) -> list[LeaderboardRow]:
+    """Return the rows of the leaderboard for people: the best setting of each method, in words."""
     shown = _best_of_each(result)
     n_more = len(result.leaderboard) - len(shown)
     rows = [

@@ -1,0 +1,204 @@
+"""`genus train`: labelled images in, a model file and a report out."""
+
+import shlex
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from genus.cli.console import Console
+from genus.cli.options import (
+    MAX_PIXELS,
+    Engine,
+    EngineName,
+    Features,
+    Force,
+    GroupColumn,
+    ImageColumn,
+    Json,
+    LabelColumn,
+    MaxPixels,
+    NoCache,
+    Precision,
+    PrecisionChoice,
+    Preset,
+    PresetName,
+    Quiet,
+    ReaderName,
+    Seed,
+    SplitColumn,
+    Workers,
+    make_runtime,
+    read_named,
+)
+from genus.cli.output import print_json
+from genus.cli.training import print_plan, print_result
+from genus.files import check_writable
+
+if TYPE_CHECKING:
+    from genus.data.dataset import Dataset
+    from genus.estimators.classifier import ImageClassifier
+
+
+class MetricName(StrEnum):
+    """What candidates are compared by (`genus.classify.scores.METRICS`)."""
+
+    accuracy = "accuracy"
+    balanced_accuracy = "balanced_accuracy"
+    macro_f1 = "macro_f1"
+    log_loss = "log_loss"
+
+
+def train(
+    context: typer.Context,
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA", help="A folder with a folder a class, or a table (CSV, JSONL, Parquet)."
+        ),
+    ],
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="The model. [default: DATA's name with .onnx, here]"
+        ),
+    ] = None,
+    preset: Preset = PresetName.balanced,
+    features: Features = None,
+    precision: Precision = PrecisionChoice.int8,
+    heads: Annotated[
+        str | None,
+        typer.Option(
+            "--heads",
+            metavar="A,B",
+            help="Try these classifiers: logistic, linear_svm, lda, prototype, knn, rbf, mlp, ensemble. "
+            "[default: the preset's]",
+        ),
+    ] = None,
+    metric: Annotated[
+        MetricName,
+        typer.Option("--metric", metavar="|".join(MetricName), help="What they are compared by."),
+    ] = MetricName.accuracy,
+    time_budget: Annotated[
+        float | None,
+        typer.Option(
+            "--time-budget", metavar="S", help="Seconds in all; when they are over, nothing new is tried."
+        ),
+    ] = None,
+    test_size: Annotated[
+        float,
+        typer.Option(
+            "--test-size", metavar="P", help="The share set aside to judge, unless the data marks its own."
+        ),
+    ] = 0.2,
+    no_refit: Annotated[
+        bool,
+        typer.Option(
+            "--no-refit", help="Keep the model that was judged; do not learn from all images after."
+        ),
+    ] = False,
+    report: Annotated[
+        str | None,
+        typer.Option(
+            "--report", metavar="FILE", help="The report. [default: the model's name with .report.html]"
+        ),
+    ] = None,
+    no_report: Annotated[bool, typer.Option("--no-report", help="Write no report.")] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Say what would be done, how long and how much memory; do nothing."),
+    ] = False,
+    force: Force = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    seed: Seed = 0,
+    engine: Engine = EngineName.auto,
+    workers: Workers = None,
+    max_pixels: MaxPixels = MAX_PIXELS,
+    no_cache: NoCache = False,
+    reader: ReaderName = None,
+    image_column: ImageColumn = None,
+    label_column: LabelColumn = None,
+    split_column: SplitColumn = None,
+    group_column: GroupColumn = None,
+) -> None:
+    """Train a classifier on labelled images.
+
+    A fifth of the images is set aside first and only judges, unless the data has test images of its own. On the
+    others several classifiers are compared; the best one learns from all images and is written as one .onnx file,
+    with a report beside it. Files that exist are only replaced with --force.
+
+    Examples:
+      genus train flowers/
+      genus train flowers/ -o flowers.onnx --preset best
+      genus train labels.csv --group-column patient --metric macro_f1
+      genus train flowers/ --dry-run
+    """
+    console = Console(quiet)
+    model = Path(output) if output else Path(f"{_name(data)}.onnx")
+    page = None if no_report else Path(report) if report else model.with_suffix(".report.html")
+    if not dry_run:
+        for path in (model, page):
+            if path is not None:
+                check_writable(path, force=force)
+
+    from genus.estimators.classifier import ImageClassifier
+
+    classifier = ImageClassifier(
+        preset.value,
+        features=features,
+        precision=precision.value,
+        heads=_heads(heads),
+        metric=metric.value,
+        time_budget=time_budget,
+        test_size=test_size,
+        refit=not no_refit,
+        runtime=make_runtime(engine=engine, workers=workers, max_pixels=max_pixels, cache=not no_cache),
+        random_state=seed,
+    )
+    dataset = read_named(data, reader, image_column, label_column, split_column, group_column)
+    if dry_run:
+        plan = classifier.plan(dataset)
+        print_json(plan.to_dict()) if json else print_plan(plan)
+        return
+    classifier.fit(dataset, progress=console, command=shlex.join(context.obj))
+    _save(classifier, dataset, model, page, force=force)
+    if json:
+        print_json({**classifier.result_.to_dict(), "model": model, "report": page})
+    else:
+        print_result(classifier.result_, model, page)
+
+
+def _name(data: str) -> str:
+    """Name a model after its data."""
+    path = Path(data).expanduser().resolve()
+    name = path.stem if path.is_file() else path.name
+    return name if name and not any(c in name for c in "*?[") else "model"
+
+
+def _heads(text: str | None) -> list[str] | None:
+    """Part the names of heads; raise for an unknown one now, not after the features are computed."""
+    if text is None:
+        return None
+    from genus.classify.heads import HEADS
+
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        HEADS.get(name)
+    return names
+
+
+def _save(
+    classifier: "ImageClassifier", dataset: "Dataset", model: Path, page: Path | None, *, force: bool
+) -> None:
+    classifier.save(model, force=force)
+    if page is None:
+        return
+    from genus.report.page import write_report
+    from genus.report.training import training_report
+
+    sources = {source.name: source for source in dataset.sources}
+    write_report(
+        training_report(classifier.result_, title=model.stem, model=str(model), sources=sources), page
+    )

@@ -1,0 +1,116 @@
+"""The words and tables in which `genus train` tells what it found, or what it would do."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from genus.cli.output import aligned, print_line
+
+if TYPE_CHECKING:
+    from genus.data.dataset import SkippedImage
+    from genus.estimators.result import TrainingPlan, TrainingResult
+    from genus.metrics.evaluation import Evaluation
+
+_MAX_ROWS = 10
+_MAX_SKIPPED = 10
+_FIGURES = ("balanced_accuracy", "macro_f1", "top_5_accuracy", "log_loss", "calibration_error")
+_MAX_PAIRS = 3
+
+
+def print_result(result: "TrainingResult", model: Path, report: Path | None) -> None:
+    """Print what training found out."""
+    from genus.report.words import count, duration
+
+    print_line(
+        f"{count(result.n_images, 'image')} in {count(len(result.classes), 'class', 'classes')} "
+        f"from {result.origin}."
+    )
+    print_line(f"Learned from {result.n_train:,}, judged on {result.n_test:,} others ({result.test_kind}).")
+    print_line()
+    print_headline(result.evaluation)
+    print_line()
+    _print_leaderboard(result)
+    print_notes((*result.notes, *result.evaluation.notes))
+    print_skipped(result.skipped)
+    print_line()
+    size = f"{model.stat().st_size / 1e6:.1f} MB"
+    rows = [("Model", f"{model} ({size})")]
+    if report is not None:
+        rows.append(("Report", str(report)))
+    rows.append(("Time", duration(result.seconds["total"])))
+    print(*aligned(rows, indent=""), sep="\n")
+
+
+def print_plan(plan: "TrainingPlan") -> None:
+    """Print what training would do."""
+    from genus.report.words import count, duration
+
+    stages = [(name, f"about {duration(seconds)}") for name, seconds in plan.seconds.items()]
+    print_line(
+        f"{count(plan.n_images, 'labelled image')} in {count(len(plan.counts), 'class', 'classes')} "
+        f"from {plan.origin}."
+    )
+    print_line(f"Features: {plan.features} ({plan.n_features:,} numbers an image)")
+    print_line(f"Classifiers to try: {', '.join(plan.heads)}")
+    print_line("Time, less where features are in the cache already:")
+    print(*aligned(stages), sep="\n")
+    print_line(f"Memory: about {plan.memory_mb:,.0f} MB")
+    print_line("Nothing was done.")
+
+
+def print_headline(evaluation: "Evaluation") -> None:
+    """Print how good a model is: in words, then the figures."""
+    from genus.report.words import headline
+
+    found = headline(evaluation)
+    print_line(f"{found.sentence} {found.range}")
+    figures = [evaluation.accuracy, *(f for f in evaluation.metrics if f.name in _FIGURES)]
+    print(*aligned([(figure.label, figure.text()) for figure in figures]), sep="\n")
+    pairs = evaluation.confused_pairs(_MAX_PAIRS)
+    if pairs:
+        names = evaluation.classes
+        mixed = (f"{names[p.true]} taken for {names[p.predicted]} ({p.n})" for p in pairs)
+        print_line(f"  Most often: {', '.join(mixed)}")
+
+
+def print_notes(notes: Sequence[str]) -> None:
+    """Print what one should know to read the figures."""
+    if notes:
+        print_line()
+    for note in dict.fromkeys(notes):
+        print_line(f"Note: {note}")
+
+
+def print_skipped(skipped: "Sequence[SkippedImage]") -> None:
+    """Print which images were left out, and why."""
+    if not skipped:
+        return
+    print_line()
+    print_line(f"Left out, {len(skipped):,} in all:")
+    for one in skipped[:_MAX_SKIPPED]:
+        print_line(f"  {one.source}: {one.reason}")
+    if len(skipped) > _MAX_SKIPPED:
+        print_line(f"  and {len(skipped) - _MAX_SKIPPED:,} more (--json lists them all)")
+
+
+def _print_leaderboard(result: "TrainingResult") -> None:
+    from genus.report.training import leaderboard
+    from genus.report.words import duration, percent, rate
+
+    rows = [("", "Tried", result.metric.replace("_", " "), "", "tried in", "images/s")]
+    for row in leaderboard(result)[:_MAX_ROWS]:
+        if row.score is None:
+            rows.append(("", row.name, "", "", row.note, ""))
+            continue
+        half = 0.0 if row.low is None else row.score - row.low
+        rows.append(
+            (
+                "*" if row.is_winner else "",
+                row.name,
+                percent(row.score, 1),
+                f"± {100 * half:.1f}",
+                duration(row.fit_seconds),
+                rate(row.images_per_second),
+            )
+        )
+    print(*aligned(rows, right=[2, 4, 5], indent=""), sep="\n")
