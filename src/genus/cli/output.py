@@ -96,6 +96,23 @@ def aligned(rows: Sequence[Sequence[str]], right: Sequence[int] = (), indent: st
     return lines
 
 
+def size_text(n_bytes: float) -> str:
+    """Write a number of bytes for people.
+
+    Examples
+    --------
+    >>> size_text(512), size_text(3 << 30)
+    ('512 bytes', '3.0 GiB')
+    """
+    if n_bytes < 1 << 10:
+        return f"{n_bytes:,.0f} bytes"
+    for unit in ("KiB", "MiB"):
+        n_bytes /= 1 << 10
+        if n_bytes < 1 << 10:
+            return f"{n_bytes:,.1f} {unit}"
+    return f"{n_bytes / (1 << 10):,.1f} GiB"
+
+
 def check_table(path: str | PathLike[str], kind: Kind, *, force: bool) -> Path:
     """Find out before the work whether a table can be written.
 
@@ -107,7 +124,7 @@ def check_table(path: str | PathLike[str], kind: Kind, *, force: bool) -> Path:
         It is Parquet, and pyarrow is not installed.
     """
     if kind == "parquet":
-        _pyarrow()
+        load_pyarrow()
     return check_writable(path, force=force)
 
 
@@ -180,7 +197,7 @@ class ParquetRows:
     """Parquet, compressed, some thousand rows at a time."""
 
     def __init__(self, file: IO[bytes], columns: Mapping[str, type]) -> None:
-        pyarrow, parquet = _pyarrow()
+        pyarrow, parquet = load_pyarrow()
         kinds = {str: pyarrow.string(), int: pyarrow.int64(), float: pyarrow.float32()}
         self._schema = pyarrow.schema([(name, kinds[kind]) for name, kind in columns.items()])
         self._parquet = parquet.ParquetWriter(file, self._schema)
@@ -189,7 +206,7 @@ class ParquetRows:
 
     def write(self, row: Row) -> None:
         """Write one row."""
-        self._rows.append({key: _as_text(value) for key, value in row.items()})
+        self._rows.append({key: as_text(value) for key, value in row.items()})
         if len(self._rows) >= _ROWS_AT_ONCE:
             self._flush()
 
@@ -204,11 +221,13 @@ class ParquetRows:
             self._rows = []
 
 
-def _as_text(value: Any) -> Any:
+def as_text(value: Any) -> Any:
+    """Escape the bytes of a file name that are no text; anything else stays as it is."""
     return value.encode("utf-8", "backslashreplace").decode("utf-8") if isinstance(value, str) else value
 
 
-def _pyarrow() -> tuple[Any, Any]:
+def load_pyarrow() -> tuple[Any, Any]:
+    """Import pyarrow and its Parquet part; raise `MissingExtraError` without them."""
     try:
         import pyarrow
         from pyarrow import parquet

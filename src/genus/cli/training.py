@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from genus.cli.output import aligned, print_line
+from genus.cli.output import aligned, print_line, size_text
 
 if TYPE_CHECKING:
     from genus.data.dataset import SkippedImage
@@ -33,7 +33,7 @@ def print_result(result: "TrainingResult", model: Path, report: Path | None) -> 
     print_notes((*result.notes, *result.evaluation.notes))
     print_skipped(result.skipped)
     print_line()
-    size = f"{model.stat().st_size / 1e6:.1f} MB"
+    size = size_text(model.stat().st_size)
     rows = [("Model", f"{model} ({size})")]
     if report is not None:
         rows.append(("Report", str(report)))

@@ -35,6 +35,7 @@ from genus.features.cache_file import (
     set_aside,
     transaction,
 )
+from genus.features.cache_limit import read_limit
 from genus.features.cache_rows import (
     CachedImage,
     FileStamp,
@@ -55,7 +56,6 @@ from genus.progress import SILENT, Progress
 if TYPE_CHECKING:
     from genus.features.feature_set import FeatureSet
 
-DEFAULT_LIMIT = 4 << 30
 _TOUCH_AFTER = 3600  # seconds; "last used" is kept this coarsely, so that reading hardly ever writes
 _KEEP_FREE = 256 << 20  # bytes of disk that the cache leaves to others
 
@@ -122,8 +122,9 @@ class FeatureCache:
     ----------
     path : Path or None
         The file; by default `features.sqlite` in the user's cache folder (`genus.files.cache_dir`).
-    limit : int, default 4 GiB
-        The most bytes to keep; beyond it the rows unused for longest are deleted.
+    limit : int or None, default None
+        The most bytes to keep; beyond it the rows unused for longest are deleted. None: the user's own limit, 4 GiB
+        unless `genus cache limit` says otherwise.
     progress : Progress
         Told once, should the cache not work.
 
@@ -154,10 +155,10 @@ class FeatureCache:
     """
 
     def __init__(
-        self, path: Path | None = None, *, limit: int = DEFAULT_LIMIT, progress: Progress = SILENT
+        self, path: Path | None = None, *, limit: int | None = None, progress: Progress = SILENT
     ) -> None:
         self.path = path or cache_dir() / "features.sqlite"
-        self.limit = limit
+        self.limit = read_limit() if limit is None else limit
         self.progress = progress
         self.problem: str | None = None
         self._readable = self._writable = True
