@@ -271,12 +271,7 @@ def test_damaged_metadata_is_refused(tmp_path: Path, key: str, value: str | None
 
 
 @pytest.mark.parametrize("change", ["classes", "size"])
-def test_metadata_that_contradicts_the_graph_is_refused(
-    tmp_path: Path, change: str, request: pytest.FixtureRequest
-) -> None:
-    request.applymarker(
-        pytest.mark.xfail(reason="names and size are not compared with the graph", strict=True)
-    )
+def test_metadata_that_contradicts_the_graph_is_refused(tmp_path: Path, change: str) -> None:
     other = {
         "classes": {"genus.classes": json.dumps(["only", "two"])},
         "size": {"genus.preprocess": Preprocess(64, 64).to_json()},
@@ -293,9 +288,6 @@ def test_a_file_cut_short_anywhere_is_refused(tmp_path_factory: pytest.TempPathF
         read_model_file(path)
 
 
-@pytest.mark.xfail(
-    raises=UnicodeDecodeError, reason="metadata that is no UTF-8 escapes as UnicodeDecodeError"
-)
 @given(st.integers(0, len(small().data) - 1), st.integers(0, 255))
 def test_a_changed_byte_is_an_error_or_harmless(
     tmp_path_factory: pytest.TempPathFactory, place: int, value: int

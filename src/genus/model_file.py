@@ -78,7 +78,16 @@ class ModelFile:
         n_images: int = 1,
     ) -> Runner:
         """Prepare the graph for running (see `genus.features.engines.open_runner`)."""
-        return open_runner(self.data, engine=engine, workers=workers, outputs=outputs, n_images=n_images)
+        # distances to stored rows are differences of nearly equal numbers: bfloat16 has too few digits for them
+        stores_rows = self.details.get("head", {}).get("n_stored_examples", 0) > 0
+        return open_runner(
+            self.data,
+            engine=engine,
+            workers=workers,
+            outputs=outputs,
+            n_images=n_images,
+            allow_bf16=not stores_rows,
+        )
 
     def save(self, path: str | PathLike[str], *, force: bool = False) -> None:
         """Write the file, whole or not at all.
@@ -194,14 +203,15 @@ def read_model_file(path: str | PathLike[str]) -> ModelFile:
 
 
 def _parse(data: bytes, source: Path) -> ModelFile:
-    metadata = _metadata(data, source)
+    graph = _inspect(data, source)
+    metadata = graph.metadata
     if "genus.format" not in metadata:
         raise ModelFileError(
             f"{source}: an ONNX file, but not a Genus model (no class names inside). "
             f'To use it as a backbone: genus train DATA --features "{source}"'
         )
     version = metadata["genus.format"]
-    if not version.isdigit() or int(version) > FORMAT_VERSION:
+    if not version.isdecimal() or int(version) > FORMAT_VERSION:
         raise ModelFileError(
             f"{source}: written by a newer Genus (format {version}; this one, {__version__}, reads up to "
             f"{FORMAT_VERSION}). Upgrade: pip install --upgrade genus"
@@ -215,11 +225,22 @@ def _parse(data: bytes, source: Path) -> ModelFile:
         raise ModelFileError(f"{source}: damaged: its metadata cannot be read ({error}).") from error
     if not _are_names(classes) or not isinstance(details, dict) or not isinstance(features, dict):
         raise ModelFileError(f"{source}: damaged: its metadata is not what Genus writes.")
+    if graph.image_shape != [preprocess.height, preprocess.width, 3] or graph.n_classes != len(classes):
+        raise ModelFileError(f"{source}: damaged: its classes or image size are not those of its graph.")
     return ModelFile(data, tuple(classes), preprocess, features, details, source)
 
 
-def _metadata(data: bytes, source: Path) -> dict[str, str]:
-    """Read an ONNX file's metadata by loading it into ONNX Runtime, which also proves that it can run."""
+@dataclass(frozen=True, slots=True)
+class _Graph:
+    """What an ONNX file says of itself."""
+
+    metadata: dict[str, str]
+    image_shape: list[Any]
+    n_classes: Any
+
+
+def _inspect(data: bytes, source: Path) -> _Graph:
+    """Load an ONNX file into ONNX Runtime, which also proves that it can run, and ask it."""
     import onnxruntime as ort
 
     options = ort.SessionOptions()
@@ -227,11 +248,14 @@ def _metadata(data: bytes, source: Path) -> dict[str, str]:
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
         session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        metadata = dict(session.get_modelmeta().custom_metadata_map)
+        inputs = {value.name: value.shape for value in session.get_inputs()}
+        outputs = {value.name: value.shape for value in session.get_outputs()}
     except Exception as error:  # onnxruntime's exceptions share no base class
         raise ModelFileError(
             f"{source}: not a readable ONNX model file (damaged, cut short, or another format)."
         ) from error
-    return dict(session.get_modelmeta().custom_metadata_map)
+    return _Graph(metadata, inputs.get("images", [])[1:], outputs.get("probabilities", [None])[-1])
 
 
 def _are_names(classes: Any) -> bool:

@@ -74,10 +74,7 @@ def test_an_unknown_and_a_missing_engine(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize("engine", INSTALLED)
-def test_all_outputs_are_given_unless_some_are_chosen(engine: str, request: pytest.FixtureRequest) -> None:
-    if engine == "openvino":
-        reason = "without a choice, OpenVINO's runner also gives every output under its inner name"
-        request.applymarker(pytest.mark.xfail(raises=AssertionError, reason=reason))
+def test_all_outputs_are_given_unless_some_are_chosen(engine: str) -> None:
     assert set(open_runner(two_outputs(), engine=engine)(np.zeros((1, 8, 8, 3), np.uint8))) == {"mean", "max"}
 
 

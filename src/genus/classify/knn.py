@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from genus.classify.bench import Bench, Floats
 from genus.classify.head import Head
+from genus.classify.normalize import rounded_rows
 from genus.errors import ParameterError
 from genus.graph import GraphBuilder
 
@@ -102,7 +103,7 @@ class KNNHead(Head):
     def _learn(self, bench: Bench) -> None:
         self._checked({})
         kept = self._kept(bench.train(0))
-        self.rows_ = np.ascontiguousarray(bench.Z[kept], np.float32)
+        self.rows_ = np.ascontiguousarray(rounded_rows(bench.Z[kept]), np.float32)
         self.votes_ = np.ascontiguousarray(bench.one_hot[kept] * bench.weights[kept, None], np.float32)
 
     def _score(self, Z: NDArray[np.float32]) -> Floats:
@@ -116,7 +117,7 @@ class KNNHead(Head):
     def _export_scores(self, graph: GraphBuilder, z: str) -> str:
         k = min(self.n_neighbors, len(self.rows_))
         n_classes = self.votes_.shape[1]
-        cosines = graph.op("MatMul", z, graph.constant(np.ascontiguousarray(self.rows_.T)))
+        cosines = graph.op("MatMul", z, graph.half_constant(np.ascontiguousarray(self.rows_.T)))
         nearest, indices = graph.op_many(
             "TopK",
             [cosines, graph.constant(np.array([k], np.int64))],

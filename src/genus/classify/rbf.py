@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from genus.classify.bench import Bench, Floats
 from genus.classify.head import Head
+from genus.classify.normalize import rounded_rows
 from genus.errors import ParameterError
 from genus.graph import GraphBuilder
 
@@ -111,7 +112,7 @@ class RBFHead(Head):
             features, centers, factor = self._features(bench.Z, gamma)
             coef, intercept = _ridge(features, bench.one_hot, bench.weights, alpha)
             dual = _solve_transposed(factor, coef)
-        self.centers_ = np.ascontiguousarray(centers, np.float32)
+        self.centers_ = np.ascontiguousarray(rounded_rows(centers), np.float32)
         self.dual_coef_ = np.ascontiguousarray(dual, np.float32)
         self.intercept_ = intercept.astype(np.float32)
 
@@ -123,7 +124,7 @@ class RBFHead(Head):
         return scores
 
     def _export_scores(self, graph: GraphBuilder, z: str) -> str:
-        similarity = graph.op("MatMul", z, graph.constant(np.ascontiguousarray(self.centers_.T)))
+        similarity = graph.op("MatMul", z, graph.half_constant(np.ascontiguousarray(self.centers_.T)))
         nearness = graph.op("Sub", similarity, graph.constant(np.array(1, np.float32)))
         kernel = graph.op(
             "Exp", graph.op("Mul", nearness, graph.constant(np.array(2 * self.gamma, np.float32)))

@@ -214,7 +214,7 @@ def _select(
     keys = [learned.table.content_hashes[i] for i in rows]
     n_folds = int(np.clip(n_units[enough].min(), 2, _FOLDS)) if len(rows) < 1000 else _FOLDS
     folds = stratified_folds(codes, keys, groups, n_folds=n_folds, random_state=options.random_state)
-    budget = None if options.time_budget is None else max(0.1, options.time_budget - clock.elapsed)
+    budget = None if options.time_budget is None else max(1e-3, options.time_budget - clock.elapsed)
     selection = select(
         learned.table.X[rows],
         codes,

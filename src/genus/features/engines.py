@@ -22,6 +22,7 @@ ENGINES = ("auto", "onnxruntime", "openvino")
 _FEW_IMAGES = 200  # below this, OpenVINO's slower start is not won back
 # int8 networks are fastest with float32 between; comparisons (local binary patterns) tip over when rounded
 _NOT_FOR_BF16 = {"FakeQuantize", "Greater", "GreaterEqual", "Less", "LessEqual", "Equal"}
+_SINK = "/sink_port_0"
 _QUIET = 3  # ONNX Runtime's log severity: errors only
 
 Outputs = dict[str, NDArray[np.float32]]
@@ -89,6 +90,7 @@ def open_runner(
     workers: int = 1,
     outputs: Sequence[str] | None = None,
     n_images: int | None = None,
+    allow_bf16: bool = True,
 ) -> Runner:
     """Prepare a graph for running.
 
@@ -104,6 +106,8 @@ def open_runner(
         The outputs wanted; None for all.
     n_images : int or None
         How many pictures will be run, where known: it decides "auto".
+    allow_bf16 : bool, default True
+        Whether OpenVINO may compute in bfloat16 where the processor is faster with it.
 
     Raises
     ------
@@ -113,7 +117,7 @@ def open_runner(
     chosen = choose_engine(engine, n_images)
     try:
         if chosen == "openvino":
-            return _OpenVinoRunner(model, workers, outputs)
+            return _OpenVinoRunner(model, workers, outputs, allow_bf16)
         return _OnnxRuntimeRunner(model, workers, outputs)
     except (RuntimeError, ValueError, NotImplementedError) as error:
         what = model if isinstance(model, Path) else "the graph"
@@ -153,17 +157,20 @@ class _OnnxRuntimeRunner:
 class _OpenVinoRunner:
     engine = "openvino"
 
-    def __init__(self, model: bytes | Path, workers: int, outputs: Sequence[str] | None) -> None:
+    def __init__(
+        self, model: bytes | Path, workers: int, outputs: Sequence[str] | None, allow_bf16: bool
+    ) -> None:
         core = _openvino_core()
         graph = core.read_model(str(model) if isinstance(model, Path) else model)
-        bf16 = _prefers_bf16(core, graph)
+        bf16 = allow_bf16 and _prefers_bf16(core, graph)
         config: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32"}
         if workers > 1:
             config |= {"NUM_STREAMS": str(workers), "INFERENCE_NUM_THREADS": workers}
         self._compiled = core.compile_model(graph, "CPU", config)
-        # One tensor may carry several names: the graph's outputs are Identity nodes that engines remove.
+        # the declared outputs are Identity nodes that OpenVINO removes: one tensor then has several names
+        declared = [result.get_friendly_name().removesuffix(_SINK) for result in graph.get_results()]
         ports = {name: port for port in self._compiled.outputs for name in port.get_names()}
-        self._ports = {name: ports[name] for name in (outputs or ports)}
+        self._ports = {name: ports[name] for name in (outputs or declared)}
         self._local = threading.local()
         self._first = threading.Lock()
         self._warm = False
