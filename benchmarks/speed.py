@@ -12,7 +12,7 @@ start
 size
     What the base install takes on disk.
 memory
-    The peak of extracting 6,000 and 60,000 images, less the features themselves.
+    The peak of `genus features` on 6,000 and on 60,000 images.
 
 Prints tables; writes benchmarks/out/speed.json. Nothing else should run on the machine meanwhile.
 """

@@ -1,9 +1,11 @@
 """What Genus takes: on disk, and in memory."""
 
-import json
+import os
 import re
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -12,23 +14,13 @@ from typing import Any
 from packaging.requirements import Requirement
 
 from real_sets import ROOT, data_folder
+from speed_commands import genus_command
 
 SIZE_GOAL = 850e6
 BASE_SIZES = (6000, 60_000)
 QUICK_SIZES = (600, 1200)
-# A small network, so that the measurement takes a minute and not ten: what grows with the number of images is the same.
+# A small network, so that it takes a minute and not ten: what grows with the number of images is the same.
 FEATURES = "efficientnet-lite0@64"
-CHILD = """
-import json, resource, sys
-from genus.data.read import read_dataset
-from genus.features.feature_set import parse_feature_set
-from genus.features.runtime import Runtime
-from genus.features.stream import extract
-data = read_dataset(sys.argv[1]).take(range(int(sys.argv[2])))
-table = extract(data.sources, parse_feature_set(sys.argv[3]), runtime=Runtime(cache=sys.argv[4] == "cache"))
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-print(json.dumps({"images": len(table), "peak": peak, "features": table.X.nbytes, "seconds": table.seconds}))
-"""
 
 
 def measure_size(quick: bool) -> dict[str, Any]:
@@ -77,33 +69,48 @@ def canonical(name: str) -> str:
 
 
 def measure_memory(quick: bool) -> dict[str, Any]:
-    """Extract features of few and of many images, each in a process of its own."""
+    """Run `genus features` on few and on many image files; the peak is the whole process's."""
+    few, many = QUICK_SIZES if quick else BASE_SIZES
     results: dict[str, Any] = {}
-    print("| images | peak | features | peak less features | images/s |\n|---:|---:|---:|---:|---:|")
-    rows = []
-    for n_images in QUICK_SIZES if quick else BASE_SIZES:
-        command = [
-            sys.executable,
-            "-c",
-            CHILD,
-            str(data_folder() / "cifar10.parquet"),
-            str(n_images),
-            FEATURES,
-            "none",
-        ]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            sys.exit(done.stderr)
-        row = json.loads(done.stdout)
-        rows.append(row)
-        results[str(n_images)] = row
-        rest = row["peak"] - row["features"]
-        print(
-            f"| {row['images']:,} | {row['peak'] / 1e6:.0f} MB | {row['features'] / 1e6:.0f} MB | {rest / 1e6:.0f} MB "
-            f"| {row['images'] / row['seconds']:.0f} |",
-            flush=True,
-        )
-    few, many = rows
-    results["growth"] = (many["peak"] - many["features"]) - (few["peak"] - few["features"])
-    print(f"\nBeyond the features themselves the peak grew by {results['growth'] / 1e6:.0f} MB.")
+    print("| images | peak | features written | images/s |\n|---:|---:|---:|---:|")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_images(folder, few, many)
+        for n_images in (few, many):
+            row = run_features(folder, n_images)
+            results[str(n_images)] = row
+            print(
+                f"| {n_images:,} | {row['peak'] / 1e6:.0f} MB | {row['features'] / 1e6:.0f} MB "
+                f"| {n_images / row['seconds']:.0f} |",
+                flush=True,
+            )
+    results["growth"] = results[str(many)]["peak"] - results[str(few)]["peak"]
+    verdict = "less" if results["growth"] <= results[str(many)]["features"] else "MORE"
+    print(f"\nThe peak grew by {results['growth'] / 1e6:.0f} MB, {verdict} than the features themselves.")
     return results
+
+
+def write_images(folder: Path, few: int, many: int) -> None:
+    """Write CIFAR-10's images as files into two folders."""
+    import pyarrow.parquet as pq
+
+    column = pq.read_table(data_folder() / "cifar10.parquet", columns=["image"])["image"]
+    for n_images in (few, many):
+        (folder / str(n_images)).mkdir()
+        for i in range(n_images):
+            (folder / str(n_images) / f"{i:05}.jpg").write_bytes(column[i]["bytes"].as_py())
+
+
+def run_features(folder: Path, n_images: int) -> dict[str, float]:
+    """Run the command without a cache; return its peak memory, the size of what it wrote and its seconds."""
+    output = folder / f"{n_images}.npy"
+    command = [genus_command(), "features", str(n_images), "-o", output.name, "--features", FEATURES]
+    start = time.perf_counter()
+    process = subprocess.Popen(
+        [*command, "--no-cache", "--quiet"], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        sys.exit(f"{' '.join(command)} failed:\n{process.stderr.read().decode() if process.stderr else ''}")
+    peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return {"peak": peak, "features": output.stat().st_size, "seconds": time.perf_counter() - start}
