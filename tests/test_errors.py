@@ -50,7 +50,6 @@ def test_a_missing_extra_says_how_to_install_it() -> None:
     assert str(error) == "Reading Parquet tables needs the extra 'tables': pip install \"genus[tables]\""
 
 
-@pytest.mark.xfail(raises=TypeError, reason="MissingExtraError cannot be unpickled")
 def test_a_missing_extra_survives_the_way_to_another_process() -> None:
     error = pickle.loads(pickle.dumps(MissingExtraError("Reading Parquet tables", "tables")))
     assert error.extra == "tables"

@@ -103,7 +103,7 @@ def test_an_entry_point_cannot_replace_a_built_in_part(monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("parts", "name"),
     [pair for r in REGISTRIES for pair in product([r], r)],
-    ids=lambda value: str(value)[:40],
+    ids=lambda value: value if isinstance(value, str) else value.kind,
 )
 def test_every_built_in_part_exists(parts: Registry, name: str) -> None:
     part: Any = parts.get(name)

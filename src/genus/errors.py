@@ -74,3 +74,7 @@ class MissingExtraError(GenusError, ImportError):
         super().__init__(f'{feature} needs the extra {extra!r}: pip install "genus[{extra}]"')
         self.feature = feature
         self.extra = extra
+
+    def __reduce__(self) -> tuple[type["MissingExtraError"], tuple[str, str]]:
+        """Let it travel between processes."""
+        return type(self), (self.feature, self.extra)

@@ -14,6 +14,7 @@ Inputs and outputs of every file:
 ==================  ============================  ==========================================================
 """
 
+import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,7 +33,17 @@ from genus.graph import GraphBuilder
 from genus.images.preprocess import Preprocess
 
 FORMAT_VERSION = 1
+_MARK_BYTES = 6  # of a content hash: among 100,000 images one in a billion strangers is mistaken for one
 _MAX_BYTES = 2 << 30  # protobuf's own limit
+
+
+def image_marks(content_hashes: Sequence[str]) -> str:
+    """Return a short mark of each image's content: enough to recognise it, not to know anything of it.
+
+    Kept in the file as `details["learned_from"]`, so that a model tested on its own training images says so.
+    """
+    marks = sorted({bytes.fromhex(content)[:_MARK_BYTES] for content in content_hashes})
+    return base64.b64encode(b"".join(marks)).decode("ascii")
 
 
 class ExportableHead(Protocol):
@@ -57,7 +68,8 @@ class ModelFile:
     features : dict
         The feature set (`FeatureSet.from_dict` reads it).
     details : dict
-        What training wanted kept: "metrics", "provenance", "leaderboard", "calibration", "head", "parity".
+        What training wanted kept: "metrics", "provenance", "leaderboard", "calibration", "head", "parity",
+        "learned_from".
     path : Path or None
         Where it was read from.
     """
@@ -101,6 +113,12 @@ class ModelFile:
         with atomic_write(path) as file:
             file.write(self.data)
 
+    def n_seen(self, content_hashes: Sequence[str]) -> int:
+        """Count the images that the model learned from, by what `image_marks` left in the file."""
+        marks = base64.b64decode(self.details.get("learned_from", ""))
+        known = {marks[i : i + _MARK_BYTES] for i in range(0, len(marks), _MARK_BYTES)}
+        return sum(bytes.fromhex(content)[:_MARK_BYTES] in known for content in content_hashes)
+
     def to_dict(self) -> dict[str, Any]:
         """Return what is inside as plain values, for `genus info --json`."""
         return {
@@ -109,7 +127,7 @@ class ModelFile:
             "classes": list(self.classes),
             "preprocess": json.loads(self.preprocess.to_json()),
             "features": dict(self.features),
-            **self.details,
+            **{key: value for key, value in self.details.items() if key != "learned_from"},
         }
 
 

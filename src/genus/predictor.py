@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -42,11 +42,14 @@ class PredictedBatch:
         Calibrated probabilities.
     skipped : tuple of (int, SkippedImage)
         The images of this batch that could not be read, with the index of their source.
+    content_hashes : tuple of k str
+        What the images are, byte by byte.
     """
 
     indices: NDArray[np.int64]
     proba: NDArray[np.float32]
     skipped: tuple[tuple[int, SkippedImage], ...]
+    content_hashes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,8 +114,8 @@ class Predictor:
     --------
     >>> from sklearn.datasets import load_sample_image
     >>> model = built_in()
-    >>> str(model.predict([load_sample_image("flower.jpg")])[0])
-    'daisy'
+    >>> str(model.predict([load_sample_image("china.jpg")])[0])
+    'palace'
     """
 
     def __init__(self, model: ModelFile, runtime: Runtime | None = None) -> None:
@@ -193,6 +196,12 @@ class Predictor:
                 f"{dataset.origin}: none of the {len(data)} images can be read: {skipped[0].reason}."
             )
         readable = data.take(kept)
+        if n_seen := self.model.n_seen([content for batch in batches for content in batch.content_hashes]):
+            warning = (
+                f"{n_seen} of these {len(kept)} images were among those the model learned from: "
+                "these figures say little about new images"
+            )
+            readable = replace(readable, notes=(warning, *readable.notes))
         return evaluate_predictions(
             readable,
             np.concatenate([batch.proba for batch in batches]),
@@ -213,17 +222,20 @@ class Predictor:
     def _predict_span(self, sources: Sequence[ImageSource], span: range, runner: Runner) -> PredictedBatch:
         indices: list[int] = []
         pixels: list[NDArray[np.uint8]] = []
+        contents: list[str] = []
         skipped: list[tuple[int, SkippedImage]] = []
         for i in span:
             try:
-                pixels.append(load_image(sources[i], self.model.preprocess, self.runtime.limits).pixels)
+                image = load_image(sources[i], self.model.preprocess, self.runtime.limits)
+                pixels.append(image.pixels)
+                contents.append(image.info.content_hash)
                 indices.append(i)
             except ImageError as error:
                 skipped.append((i, SkippedImage(error.source, error.reason)))
         proba = np.empty((0, len(self.classes_)), np.float32)
         if pixels:
             proba = runner(np.stack(pixels))["probabilities"]
-        return PredictedBatch(np.array(indices, np.int64), proba, tuple(skipped))
+        return PredictedBatch(np.array(indices, np.int64), proba, tuple(skipped), tuple(contents))
 
 
 def evaluate_predictions(

@@ -71,7 +71,7 @@ class TestFolders:
         (tmp_path / "b" / "picture.unknown").write_bytes(b"?")
         data = read_dataset(tmp_path)
         assert set(labels_of(data)) == {"1.png", "2.png", "picture.unknown"}
-        assert data.notes == ("1 files that are no images were left out",)
+        assert data.notes == ("1 file left out: no images by their names",)
 
     @pytest.mark.parametrize("name", ["with space.png", "Ünïcødé 花.png", "new\nline.png", "%41&'\".png"])
     def test_odd_names_work(self, tmp_path: Path, name: str) -> None:

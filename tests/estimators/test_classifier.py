@@ -271,6 +271,19 @@ class TestHonesty:
         model = quick(heads=["prototype"]).fit(tmp_path)
         assert any("duplicate among the training images" in note for note in model.result_.notes)
 
+    def test_a_test_on_the_training_images_says_so(
+        self, trained: ImageClassifier, digit_folder: Path
+    ) -> None:
+        assert (
+            "240 of these 240 images were among those the model learned from"
+            in trained.evaluate(digit_folder).notes[0]
+        )
+
+    def test_a_test_on_images_kept_apart_does_not(self, digit_folder: Path) -> None:
+        model = quick(refit=False, heads=["prototype"]).fit(digit_folder)
+        fresh = model.evaluate(list(model.result_.test.names), model.result_.test.true)
+        assert not any("learned from" in note for note in fresh.notes)
+
     def test_the_split_does_not_depend_on_where_the_folder_is(
         self, digits: tuple[np.ndarray, np.ndarray], digit_folder: Path, tmp_path: Path
     ) -> None:

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from photographs import cosines, photographs
 
 from genus.errors import EngineError, ParameterError
 from genus.features import engines
 from genus.features.engines import Runner, available_engines, choose_engine, open_runner
 from genus.features.feature_set import parse_feature_set
 from genus.graph import GraphBuilder
+from photographs import cosines, photographs
 
 INSTALLED = available_engines()
 PRECISIONS = ("float32", "int8")

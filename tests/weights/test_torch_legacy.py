@@ -193,14 +193,9 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
             read_torch_legacy(path)
 
 
-BEYOND = pytest.mark.xfail(
-    raises=OverflowError, reason="a size beyond 64 bits of bytes escapes as OverflowError"
-)
-
-
 @pytest.mark.parametrize(
     "claimed",
-    [5, 7, 1 << 40, pytest.param(1 << 61, marks=BEYOND), pytest.param((1 << 64) - 1, marks=BEYOND)],
+    [5, 7, 1 << 40, 1 << 61, (1 << 64) - 1],
 )
 def test_a_storage_that_lies_about_its_size_is_refused(tmp_path: Path, claimed: int) -> None:
     storage = storage_opcodes("0", b"FloatStorage", 6)
@@ -241,7 +236,6 @@ def test_a_changed_value_changes_one_weight_only(
     assert set(np.flatnonzero(read != values)) <= {place}
 
 
-@pytest.mark.xfail(raises=ModelFileError, reason="an empty tensor counts as outside its storage")
 def test_storages_may_be_empty(tmp_path: Path) -> None:
     assert storage_bytes(np.zeros(0, "<f4")) == bytes(8)
     assert read_torch_legacy(written(tmp_path, legacy_file({"x": np.zeros(0, "<f4")})))["x"].shape == (0,)

@@ -1,8 +1,8 @@
 """Read folders: one folder a class, split folders above them, or just a pile of images."""
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from genus.data.dataset import Dataset, natural_key
@@ -20,18 +20,21 @@ SPLIT_NAMES = {
     "testing": "test",
 }
 _NOT_IMAGES = frozenset(
-    ".txt .csv .tsv .json .jsonl .md .rst .xml .html .htm .yaml .yml .toml .ini .py .ipynb .onnx .pdf .doc .docx "
-    ".zip .gz .tar .7z .npy .npz .parquet .pkl .mat .db .log .mp4 .avi .mov .mp3 .wav".split()
+    ".txt .csv .tsv .json .jsonl .ndjson .md .rst .xml .html .htm .css .js .yaml .yml .toml .ini .cfg .py .ipynb .sh "
+    ".onnx .pt .pth .h5 .pdf .doc .docx .xls .xlsx .ppt .pptx .zip .gz .bz2 .xz .tar .tgz .7z .rar .npy .npz "
+    ".parquet .pq .arrow .pkl .mat .db .sqlite .log .mp4 .avi .mov .mkv .mp3 .wav".split()
 )
 _IGNORED = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
+_Row = tuple[Path, str | None, str | None]  # file, label, split
 
 
 @dataclass(frozen=True, slots=True)
-class _Walk:
-    """The files below a folder, and how many were passed over because of their suffix."""
+class _Pile:
+    """What lies somewhere: files that may be images, other files, folders that cannot be opened."""
 
-    files: tuple[Path, ...]
-    n_other: int
+    files: tuple[Path, ...] = ()
+    n_other: int = 0
+    closed: tuple[str, ...] = ()
 
 
 def read_folder(root: Path) -> Dataset:
@@ -41,33 +44,49 @@ def read_folder(root: Path) -> Dataset:
     ----------
     root : Path
         `root/<class>/...`, `root/{train,val,test}/<class>/...` (also training, valid, validation, dev, testing; any
-        case), or images directly in `root`, which then have no labels.
+        case), or images directly in `root`, which then have no labels. Only folders that hold images count.
+
+    Returns
+    -------
+    Dataset
+        Naturally sorted by path, whatever order the file system has.
 
     Raises
     ------
     DataError
         There is no such folder, or no image in it.
     """
-    folders, loose = _children(root)
-    named = {folder: SPLIT_NAMES.get(folder.name.lower()) for folder in folders}
-    if folders and all(named.values()):
-        return _read_splits(root, {folder: split or "" for folder, split in named.items()}, loose)
+    loose, below = _children(root)
+    folders = {folder: pile.files for folder, pile in below.items() if pile.files}
+    splits = [SPLIT_NAMES.get(folder.name.lower()) for folder in folders]
+    notes: list[str] = []
     if not folders:
-        return _read_flat(root, loose)
-    notes = []
-    if any(named.values()):
-        taken = ", ".join(folder.name for folder, split in named.items() if split)
-        notes.append(f"{taken}: taken for a class, since there are other class folders beside it")
-    rows, n_other = _read_classes(folders)
-    if loose.files:
-        notes.append(f"{len(loose.files)} files beside the class folders were left out")
+        rows: list[_Row] = [(path, None, None) for path in loose.files]
+        kind = "a folder of images"
+    elif all(splits):
+        rows = [row for folder, files in folders.items() for row in _split_rows(folder, files)]
+        kind = f"{', '.join(s for s in ('train', 'val', 'test') if s in splits)} folders"
+    else:
+        rows = [(path, folder.name, None) for folder, files in folders.items() for path in files]
+        kind = "class folders"
+        notes += _class_notes(folders)
+    notes += _left_out(loose if folders else replace(loose, files=()), below.values())
     if not rows:
-        raise _no_images(root, n_other + loose.n_other)
-    return _dataset(root, rows, None, "class folders", [*notes, *_other_note(n_other + loose.n_other)])
+        beside = f" ({'; '.join(notes)})" if notes else ""
+        raise DataError(
+            f"{root}: no images in this folder{beside}. Give a folder with images, or one folder a class."
+        )
+    return _dataset(rows, f"{root} ({kind})", notes)
 
 
 def list_images(root: Path) -> tuple[Path, ...]:
-    """Return all files below a folder that may be images, naturally sorted."""
+    """Return all files below a folder that may be images, naturally sorted.
+
+    Parameters
+    ----------
+    root : Path
+        Hidden files and folders in it are left out, and files whose suffix says that they are no images.
+    """
     return _walk(root).files
 
 
@@ -76,116 +95,105 @@ def looks_like_image(path: Path) -> bool:
     return path.suffix.lower() not in _NOT_IMAGES and not _is_hidden(path.name)
 
 
-def _read_splits(root: Path, splits: dict[Path, str], loose: _Walk) -> Dataset:
-    rows: list[tuple[Path, str]] = []
-    of_row: list[str] = []
-    n_other = loose.n_other
-    unlabelled: list[Path] = []
-    unlabelled_split: list[str] = []
-    for folder, split in splits.items():
-        classes, files = _children(folder)
-        found, other = _read_classes(classes)
-        rows += found
-        of_row += [split] * len(found)
-        unlabelled += files.files
-        unlabelled_split += [split] * len(files.files)
-        n_other += other + files.n_other
-    if not rows and not unlabelled:
-        raise _no_images(root, n_other)
-    names = ", ".join(sorted(set(splits.values()), key=["train", "val", "test"].index))
-    data = _dataset(root, rows, of_row, f"{names} folders", _other_note(n_other))
-    if not unlabelled:
-        return data
+def counted(n: int, noun: str) -> str:
+    """Return a number with its noun.
+
+    Examples
+    --------
+    >>> counted(1, "file"), counted(1200, "file")
+    ('1 file', '1,200 files')
+    """
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def _split_rows(folder: Path, files: Iterable[Path]) -> Iterable[_Row]:
+    split = SPLIT_NAMES[folder.name.lower()]
+    for path in files:
+        inside = path.relative_to(folder).parts
+        yield path, inside[0] if len(inside) > 1 else None, split
+
+
+def _class_notes(folders: dict[Path, tuple[Path, ...]]) -> Iterable[str]:
+    taken = [folder.name for folder in folders if folder.name.lower() in SPLIT_NAMES]
+    if taken:
+        yield f"{', '.join(taken)}: taken for a class, since there are other class folders beside it"
+    if len(folders) == 1:
+        ((folder, files),) = folders.items()
+        inside = {parts[0] for parts in (path.relative_to(folder).parts for path in files) if len(parts) > 1}
+        if len(inside) > 1:
+            yield f"there is one class folder only; if the {len(inside)} folders in it are the classes, give {folder}"
+
+
+def _left_out(loose: _Pile, below: Iterable[_Pile]) -> Iterable[str]:
+    piles = [loose, *below]
+    n_other = sum(pile.n_other for pile in piles)
+    closed = [name for pile in piles for name in pile.closed]
+    if loose.files:
+        yield f"{counted(len(loose.files), 'file')} beside the folders left out, for example {loose.files[0].name}"
+    if n_other:
+        yield f"{counted(n_other, 'file')} left out: no images by their names"
+    if closed:
+        yield f"{counted(len(closed), 'folder')} left out: cannot be opened, for example {closed[0]}"
+
+
+def _dataset(rows: list[_Row], origin: str, notes: list[str]) -> Dataset:
+    labels = tuple(label for _, label, _ in rows)
+    splits = tuple(split for _, _, split in rows)
+    n_without = labels.count(None)
+    if 0 < n_without < len(rows):
+        notes.append(f"{counted(n_without, 'image')} in no class folder: without a label")
     return Dataset(
-        sources=data.sources + tuple(ImageSource(str(path), path) for path in unlabelled),
-        labels=(data.labels or ()) + (None,) * len(unlabelled),
-        splits=(data.splits or ()) + tuple(unlabelled_split),
-        origin=data.origin,
-        notes=(*data.notes, f"{len(unlabelled)} images in no class folder have no label"),
-    )
-
-
-def _read_classes(folders: list[Path]) -> tuple[list[tuple[Path, str]], int]:
-    rows: list[tuple[Path, str]] = []
-    n_other = 0
-    for folder in folders:
-        walk = _walk(folder)
-        rows += [(path, folder.name) for path in walk.files]
-        n_other += walk.n_other
-    return rows, n_other
-
-
-def _read_flat(root: Path, loose: _Walk) -> Dataset:
-    if not loose.files:
-        raise _no_images(root, loose.n_other)
-    sources = tuple(ImageSource(str(path), path) for path in loose.files)
-    return Dataset(sources, origin=f"{root} (a folder of images)", notes=tuple(_other_note(loose.n_other)))
-
-
-def _dataset(
-    root: Path, rows: list[tuple[Path, str]], splits: list[str] | None, kind: str, notes: list[str]
-) -> Dataset:
-    return Dataset(
-        sources=tuple(ImageSource(str(path), path) for path, _ in rows),
-        labels=tuple(label for _, label in rows),
-        splits=None if splits is None else tuple(splits),
-        origin=f"{root} ({kind})",
+        sources=tuple(ImageSource(str(path), path) for path, _, _ in rows),
+        labels=labels if any(labels) else None,
+        splits=splits if any(splits) else None,
+        origin=origin,
         notes=tuple(notes),
     )
 
 
-def _children(root: Path) -> tuple[list[Path], _Walk]:
-    """Return a folder's sub-folders that hold anything, and its own files."""
+def _children(root: Path) -> tuple[_Pile, dict[Path, _Pile]]:
+    """Return what lies directly in a folder, and what lies in each of its sub-folders."""
     try:
-        entries = sorted(root.iterdir(), key=lambda path: natural_key(path.name))
+        names = sorted(os.listdir(root), key=natural_key)
     except OSError as error:
         raise DataError(f"{root}: cannot read the folder: {error.strerror}.") from error
-    entries = [path for path in entries if not _is_hidden(path.name)]
-    files = [path for path in entries if not path.is_dir()]
+    entries = [root / name for name in names if not _is_hidden(name)]
+    files = [path for path in entries if not os.path.isdir(path)]
     images = tuple(path for path in files if looks_like_image(path))
-    folders = [path for path in entries if path.is_dir() and not _points_up(path)]
-    return folders, _Walk(images, len(files) - len(images))
+    above = _and_above(root)
+    below = {path: _walk(path, above) for path in entries if os.path.isdir(path)}
+    return _Pile(images, len(files) - len(images)), below
 
 
-def _points_up(folder: Path) -> bool:
-    """Tell whether a folder is a link to one that it lies in."""
-    return folder.is_symlink() and folder.resolve() in folder.absolute().parents
-
-
-def _walk(root: Path) -> _Walk:
+def _walk(root: Path, above: frozenset[str] | None = None) -> _Pile:
+    """Find all files below `root`; no folder is entered twice, and none of `above` (links can lead there)."""
+    seen = set(_and_above(root.parent) if above is None else above)
     files: list[Path] = []
+    closed: list[str] = []
     n_other = 0
-    for path in _every_file(root):
-        if looks_like_image(path):
-            files.append(path)
-        else:
-            n_other += 1
-    parts = {path: natural_key(str(path.relative_to(root))) for path in files}
-    return _Walk(tuple(sorted(files, key=parts.__getitem__)), n_other)
-
-
-def _every_file(root: Path) -> Iterator[Path]:
-    seen: set[str] = set()
-    for folder, below, names in os.walk(root, followlinks=True):
+    for folder, below, names in os.walk(
+        root, followlinks=True, onerror=lambda e: closed.append(str(e.filename))
+    ):
         real = os.path.realpath(folder)
-        if real in seen:  # a link to a folder that was read already, perhaps one that it lies in
+        if real in seen:
             below.clear()
             continue
         seen.add(real)
-        below[:] = sorted(name for name in below if not _is_hidden(name))
-        yield from (Path(folder, name) for name in names if not _is_hidden(name))
+        below[:] = sorted((name for name in below if not _is_hidden(name)), key=natural_key)
+        for path in (Path(folder, name) for name in names if not _is_hidden(name)):
+            if looks_like_image(path):
+                files.append(path)
+            else:
+                n_other += 1
+    files.sort(key=lambda path: [natural_key(part) for part in path.relative_to(root).parts])
+    return _Pile(tuple(files), n_other, tuple(closed))
+
+
+def _and_above(folder: Path) -> frozenset[str]:
+    """Return the real path of a folder and those of the folders that it lies in."""
+    real = Path(os.path.realpath(folder))
+    return frozenset(map(str, (real, *real.parents)))
 
 
 def _is_hidden(name: str) -> bool:
     return name.startswith(".") or name.lower() in _IGNORED
-
-
-def _other_note(n_other: int) -> list[str]:
-    return [f"{n_other} files that are no images were left out"] if n_other else []
-
-
-def _no_images(root: Path, n_other: int) -> DataError:
-    beside = f" (only {n_other} other files)" if n_other else ""
-    return DataError(
-        f"{root}: no images in this folder{beside}. Give a folder with images, or one folder a class."
-    )

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from genus.data.dataset import Dataset
 from genus.errors import DataError
@@ -16,44 +17,109 @@ def read_list(images: Iterable[Any], y: Any = None) -> Dataset:
     Parameters
     ----------
     images : iterable of n images
+        Whatever `genus.images.source.as_source` takes, or an object array of such.
     y : sequence of n labels, or None
+
+    Returns
+    -------
+    Dataset
+        In the order given. Images that have no name of their own are called "image 0", "image 1" ...
 
     Raises
     ------
     DataError
-        There are no images, or the labels are of another number.
+        There are no images, the array has a shape that images do not have, or the labels are of another number.
+    ParameterError, ImageError
+        One of them is nothing that can be an image.
     """
+    if isinstance(images, np.ndarray):
+        images = _images_of(images)
     sources = tuple(
         as_source(image, None if _has_name(image) else f"image {i}") for i, image in enumerate(images)
     )
     if not sources:
         raise DataError("no images: the list is empty.")
-    return Dataset(
-        sources, labels=None if y is None else read_labels(y, len(sources)), origin="images in memory"
-    )
+    labels = None if y is None else read_labels(y, len(sources))
+    return Dataset(sources, labels=labels, origin="images in memory")
 
 
 def read_labels(y: Any, n: int) -> tuple[str | None, ...]:
-    """Return labels as class names; None, NaN and empty strings mean no label."""
-    values = np.asarray(y, dtype=object).ravel().tolist()
+    """Return labels as class names.
+
+    Parameters
+    ----------
+    y : sequence, array (n,) or (n, 1), Series
+        None, NaN and empty strings mean no label.
+    n : int
+        How many there must be.
+
+    Raises
+    ------
+    DataError
+        There are more or fewer, or one of them is several.
+    """
+    if isinstance(y, str | bytes | dict) or not hasattr(y, "__iter__"):
+        raise DataError(f"labels: expected a sequence of {n} labels, one an image, not a {type(y).__name__}.")
+    array = (
+        y.to_numpy() if hasattr(y, "to_numpy") else y
+    )  # a Series, a DataFrame of one column, an Arrow array
+    if isinstance(array, np.ndarray) and array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    values = list(array)
     if len(values) != n:
         raise DataError(f"{n} images, but {len(values)} labels: one each is needed.")
     return tuple(label_name(value) for value in values)
 
 
 def label_name(value: Any) -> str | None:
-    """Return a label as text: 3 and 3.0 as "3".
+    """Return a label as text: 3 and 3.0 as "3"; None, NaN and "" as None.
+
+    Raises
+    ------
+    DataError
+        It is a list, an array or the like: several labels.
 
     Examples
     --------
     >>> label_name(3.0), label_name("cat"), label_name(float("nan"))
     ('3', 'cat', None)
     """
-    if value is None or value != value:
+    if isinstance(value, str):
+        return value.strip() or None
+    if isinstance(value, list | tuple | set | dict | np.ndarray):
+        raise DataError(f"an image has the label {value!r}: expected one class an image, not several.")
+    if _is_missing(value):
         return None
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, float) and value.is_integer():
         value = int(value)
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
     return str(value).strip() or None
+
+
+def _is_missing(value: Any) -> bool:
+    if value is None:
+        return True
+    try:
+        return bool(value != value)  # NaN, NaT
+    except TypeError:  # pandas.NA answers neither yes nor no
+        return True
+
+
+def _images_of(array: NDArray[Any]) -> Iterable[Any]:
+    """Return the images in an array: of paths or objects (n,) or (n, 1), or of pixels (n, h, w) or (n, h, w, c)."""
+    shape = " x ".join(map(str, array.shape))
+    if array.dtype.kind in "OUT":
+        if array.size != len(array if array.ndim else ()):
+            raise DataError(f"an array of {array.dtype} objects must have one an image, this one is {shape}.")
+        return list(array.ravel())
+    if array.ndim == 3 and array.shape[2] in (3, 4):
+        raise DataError(f"an array of {shape} is one image in colour; put it in a list: [image].")
+    if array.ndim not in (3, 4):
+        raise DataError(f"an array of images must be (n, h, w) or (n, h, w, c), this one is {shape}.")
+    return list(array)
 
 
 def _has_name(image: Any) -> bool:

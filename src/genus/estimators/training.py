@@ -28,7 +28,7 @@ from genus.features.runtime import Runtime
 from genus.features.stream import extract
 from genus.features.table import FeatureTable
 from genus.images.preprocess import load_image
-from genus.model_file import ModelFile, build_model_file
+from genus.model_file import ModelFile, build_model_file, image_marks
 from genus.predictor import EvaluationResult, evaluate_predictions
 from genus.progress import SILENT, Progress
 
@@ -123,7 +123,7 @@ def train(
         same = len(rows) == len(learned.train)
         final = judged if same else fit_final(selection, learned.table.X[rows], learned.codes[rows])
     with clock.stage("model file"):
-        model, parity = _write(learned, final, selection, test, options)
+        model, parity = _write(learned, final, rows, selection, test, options)
     clock.seconds["total"] = clock.elapsed
     result = TrainingResult(
         origin=dataset.origin,
@@ -259,6 +259,7 @@ def _judge(
 def _write(
     learned: _Learned,
     head: FittedHead,
+    rows: NDArray[np.int64],
     selection: Selection,
     test: EvaluationResult,
     options: TrainingOptions,
@@ -274,6 +275,7 @@ def _write(
         "calibration": head.calibration.to_dict(),
         "counts": learned.data.counts(),
         "provenance": _provenance(learned, options),
+        "learned_from": image_marks([learned.table.content_hashes[i] for i in rows]),
     }
     model = build_model_file(options.feature_set, head, learned.classes, details)
     parity = _parity(model, learned, head, options)

@@ -207,6 +207,22 @@ def _openvino_core() -> Any:
     return core
 
 
+def cpu_capabilities() -> tuple[str, tuple[str, ...]]:
+    """Return the processor's name and the number types that OpenVINO finds it fast with: "FP32", "INT8", "BF16" ...
+
+    Raises
+    ------
+    EngineError
+        OpenVINO is not installed.
+    """
+    choose_engine("openvino")
+    core = _openvino_core()
+    return (
+        str(core.get_property("CPU", "FULL_DEVICE_NAME")),
+        tuple(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")),
+    )
+
+
 def _prefers_bf16(core: Any, graph: Any) -> bool:
     capable = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return capable and not any(op.get_type_name() in _NOT_FOR_BF16 for op in graph.get_ops())

@@ -44,6 +44,8 @@ class _Tensor:
     def array(self) -> NDArray[Any]:
         """Copy the tensor's view out of its storage, having checked that it lies inside."""
         values = self.storage.values
+        if 0 in self.shape:
+            return np.zeros(self.shape, self.storage.dtype)
         last = self.offset + sum((n - 1) * stride for n, stride in zip(self.shape, self.strides, strict=True))
         if values is None or self.offset < 0 or min(self.strides, default=0) < 0 or last >= len(values):
             raise ValueError("a tensor reaches outside its storage")
@@ -136,8 +138,10 @@ def _read(file: IO[bytes]) -> dict[str, NDArray[Any]]:
     for key in _TensorUnpickler(file, {}).load():
         storage = storages[str(key)]
         size = int.from_bytes(file.read(8), "little")
+        if size != storage.size or size > _MAX_BYTES:
+            raise ValueError(f"storage {key} is said to have {storage.size} values and {size}")
         raw = file.read(size * storage.dtype.itemsize)
-        if size != storage.size or len(raw) != size * storage.dtype.itemsize:
+        if len(raw) != size * storage.dtype.itemsize:
             raise ValueError("the file is cut short")
         storage.values = np.frombuffer(raw, storage.dtype)
     return {str(name): tensor.array() for name, tensor in state.items()}
