@@ -169,10 +169,10 @@ def test_decoding_smaller_hardly_shows(fit, photo, side):
 @pytest.mark.parametrize(
     ("preprocess", "expected"),
     [
-        (Preprocess(224, 224), (202, 202)),
-        (Preprocess(100, 200, "pad"), (90, 180)),
-        (Preprocess(224, 224, "crop", 0.875), (231, 231)),
-        (Preprocess(224, 224, "squash", 0.5), (202, 202)),
+        (Preprocess(224, 224), (224, 224)),
+        (Preprocess(100, 200, "pad"), (100, 200)),
+        (Preprocess(224, 224, "crop", 0.875), (256, 256)),
+        (Preprocess(224, 224, "squash", 0.5), (224, 224)),
     ],
 )
 def test_what_the_decoder_is_asked_for(preprocess, expected):

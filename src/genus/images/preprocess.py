@@ -16,7 +16,6 @@ from genus.images.source import ImageSource
 Fit = Literal["squash", "crop", "pad"]
 _FITS = ("squash", "crop", "pad")
 _MAX_SIDE = 16384
-_ENLARGED = 0.9  # of the size: so much may be missing where that lets a JPEG be decoded at half the scale
 _NEAR = (0.85, 3.0)  # times the size: between these the quick way of shrinking is as good
 _PADDING = (124, 116, 104)  # the mean colour of ImageNet: nothing, to a network that subtracts it
 
@@ -70,13 +69,9 @@ class Preprocess:
 
     @property
     def at_least(self) -> tuple[int, int]:
-        """(height, width) that an image must have so that next to nothing is lost: what `decode` is asked for.
-
-        A tenth less than the size: a 640 x 427 photo at half its scale is 214 pixels high, and enlarging that to
-        224 shows no difference, but decoding takes half the time.
-        """
-        needed = _ENLARGED / (self.crop_fraction if self.fit == "crop" else 1.0)
-        return ceil(self.height * needed), ceil(self.width * needed)
+        """(height, width) that an image must have so that nothing is lost: what `decode` is asked for."""
+        kept = self.crop_fraction if self.fit == "crop" else 1.0
+        return ceil(self.height / kept), ceil(self.width / kept)
 
     def apply(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Bring an image to the size.

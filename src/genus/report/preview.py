@@ -131,6 +131,7 @@ def _small(pixels: Pixels) -> Pixels:
 def _uris(picture: PreviewPicture) -> dict[str, str | None]:
     return {
         "name": picture.name,
+        "short_name": Path(picture.name).name,
         "label": picture.label,
         "about": picture.about,
         "before": _uri(picture.before),
@@ -172,5 +173,5 @@ def _sheet(pictures: Sequence[PreviewPicture], heading: str) -> "Image":
 
 
 def _fitting(text: str, most: int = 50) -> str:
-    text = "".join(c if c.isprintable() else "?" for c in text)
+    text = "".join(c if c.isprintable() else "?" for c in text.replace("×", "x"))  # the font has no ×
     return text if len(text) <= most else f"{text[: most - 3]}..."
