@@ -312,7 +312,7 @@ def test_features_that_are_not_finite_name_the_image(
 ) -> None:
     monkeypatch.setattr(stream, "open_runner", lambda *_, **__: FakeRunner())
     black = as_source(np.zeros((9, 9, 3), np.uint8), "night.png")
-    with pytest.raises(EngineError, match=r"night\.png: fake gave features that are not finite"):
+    with pytest.raises(EngineError, match=r"night\.png: onnxruntime gave features that are not finite"):
         extract([*sources, black], FEATURES)
     with FeatureCache() as cache:
         assert cache.stats().n_rows <= 50  # the black one is not kept

@@ -211,7 +211,8 @@ def _select(
         notes.append(f"too few images to compare methods on; learned all the same: {', '.join(few)}")
         rows = rows[np.isin(codes, enough)]
         codes, groups = learned.codes[rows], learned.division.groups[rows]
-    keys = [learned.table.content_hashes[i] for i in rows]
+    contents = learned.table.content_hashes
+    keys = [contents[i] for i in rows]
     n_folds = int(np.clip(n_units[enough].min(), 2, _FOLDS)) if len(rows) < 1000 else _FOLDS
     folds = stratified_folds(codes, keys, groups, n_folds=n_folds, random_state=options.random_state)
     budget = None if options.time_budget is None else max(1e-3, options.time_budget - clock.elapsed)
@@ -264,6 +265,7 @@ def _write(
     test: EvaluationResult,
     options: TrainingOptions,
 ) -> tuple[ModelFile, dict[str, float]]:
+    contents = learned.table.content_hashes
     details: dict[str, Any] = {
         "head": {
             "name": selection.winner_row.name,
@@ -275,7 +277,7 @@ def _write(
         "calibration": head.calibration.to_dict(),
         "counts": learned.data.counts(),
         "provenance": _provenance(learned, options),
-        "learned_from": image_marks([learned.table.content_hashes[i] for i in rows]),
+        "learned_from": image_marks([contents[i] for i in rows]),
     }
     model = build_model_file(options.feature_set, head, learned.classes, details)
     parity = _parity(model, learned, head, options)

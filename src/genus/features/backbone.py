@@ -66,6 +66,10 @@ class Backbone(Protocol):
     def identity(self) -> str:
         """A text that changes whenever the numbers the backbone yields change."""
 
+    @property
+    def tolerates_bf16(self) -> bool:
+        """Whether rounding to bfloat16 changes next to nothing: not with comparisons, nor in int8."""
+
 
 @runtime_checkable
 class QuantizableBackbone(Protocol):

@@ -15,6 +15,7 @@ so that rounding, which differs between engines, cannot move a pixel from one bi
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,7 @@ class ColorHistogram:
     blue_yellow: int = 16
     white_black: int = 8
     native_size: int = 64
+    tolerates_bf16: ClassVar[bool] = False  # values near an edge would change sides
 
     @property
     def identity(self) -> str:
@@ -111,6 +113,7 @@ class Hog:
     cell: int = 8
     n_orientations: int = 9
     native_size: int = 64
+    tolerates_bf16: ClassVar[bool] = False  # values near an edge would change sides
 
     @property
     def identity(self) -> str:
@@ -192,6 +195,7 @@ class Lbp:
     rings: tuple[tuple[int, int], ...] = ((8, 1), (16, 2), (24, 3))
     grid: int = 4
     native_size: int = 64
+    tolerates_bf16: ClassVar[bool] = False  # values near an edge would change sides
 
     @property
     def identity(self) -> str:
@@ -248,6 +252,7 @@ class Thumbnail:
 
     largest: int = 64
     native_size: int = 32
+    tolerates_bf16: ClassVar[bool] = False  # values near an edge would change sides
 
     @property
     def identity(self) -> str:

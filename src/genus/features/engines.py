@@ -83,6 +83,26 @@ def choose_engine(engine: str, n_images: int | None = None) -> str:
     return engine
 
 
+def runner_family(engine: str = "auto", *, n_images: int | None = None, allow_bf16: bool = True) -> str:
+    """Name the numbers that `open_runner` would yield with these arguments, without opening anything.
+
+    Parameters
+    ----------
+    engine : {"auto", "onnxruntime", "openvino"}
+    n_images : int or None
+    allow_bf16 : bool
+        See `open_runner`; true only for graphs that bfloat16 suits (`FeatureSet.tolerates_bf16`).
+
+    Returns
+    -------
+    str
+        `Runner.family`.
+    """
+    chosen = choose_engine(engine, n_images)
+    bf16 = chosen == "openvino" and allow_bf16 and _is_fast_with_bf16(_openvino_core())
+    return "openvino-bf16" if bf16 else chosen
+
+
 def open_runner(
     model: bytes | Path,
     *,
@@ -224,8 +244,11 @@ def cpu_capabilities() -> tuple[str, tuple[str, ...]]:
 
 
 def _prefers_bf16(core: Any, graph: Any) -> bool:
-    capable = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    return capable and not any(op.get_type_name() in _NOT_FOR_BF16 for op in graph.get_ops())
+    return _is_fast_with_bf16(core) and not any(op.get_type_name() in _NOT_FOR_BF16 for op in graph.get_ops())
+
+
+def _is_fast_with_bf16(core: Any) -> bool:
+    return "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def _first_line(error: Exception) -> str:

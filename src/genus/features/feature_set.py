@@ -115,6 +115,11 @@ class FeatureSet:
         return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
 
     @property
+    def tolerates_bf16(self) -> bool:
+        """Whether an engine may compute in bfloat16: where every branch's backbone says so."""
+        return all(self._backbone(branch).tolerates_bf16 for branch in self.branches)
+
+    @property
     def blocks(self) -> tuple[Block, ...]:
         """Which columns of the features each layer of each branch made."""
         blocks: list[Block] = []

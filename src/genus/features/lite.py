@@ -69,6 +69,11 @@ class EfficientNetLite:
         """The weights' file name carries its hash; the version is that of the graph built here."""
         return f"efficientnet-lite{self.variant}/{_weight_file(self.variant).rpartition('/')[2]}/{_GRAPH_VERSION}"
 
+    @property
+    def tolerates_bf16(self) -> bool:
+        """A network in floating point does; in int8, scales must be exact."""
+        return self.precision is FLOAT32
+
     def build(self, b: GraphBuilder, images: str, size: int) -> BackboneTensors:
         """Add the network to the graph (see `Backbone.build`)."""
         weights = load_weights(self.variant)

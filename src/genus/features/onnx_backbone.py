@@ -8,6 +8,7 @@ input's shape suggests, the first output. A four-dimensional output is averaged 
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ from genus.graph import OPSET, GraphBuilder
 
 _MEAN = (123.675, 116.28, 103.53)
 _STD = (58.395, 57.12, 57.375)
+_EXACT = re.compile(
+    "Quant|Integer|Greater|Less|Equal|Arg|TopK|Unique|Round|Floor|Ceil"
+)  # operators that tip over
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,11 @@ class OnnxBackbone:
         digest = hashlib.blake2b(self._read(), digest_size=16)
         digest.update(json.dumps(self._settings(), sort_keys=True).encode())
         return digest.hexdigest()
+
+    @property
+    def tolerates_bf16(self) -> bool:
+        """Unless it is quantised or compares."""
+        return not any(_EXACT.search(node.op_type) for node in self._load().graph.node)
 
     def build(self, b: GraphBuilder, images: str, size: int) -> BackboneTensors:
         """Add the network to the graph (see `Backbone.build`)."""

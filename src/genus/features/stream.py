@@ -9,17 +9,18 @@ import os
 import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genus.data.dataset import SkippedImage
 from genus.features.cache import FeatureCache
-from genus.features.engines import open_runner
+from genus.features.engines import Runner, open_runner, runner_family
 from genus.features.feature_set import FeatureSet
 from genus.features.runtime import Runtime
 from genus.features.table import FeatureBatch, FeatureTable
-from genus.features.workers import Extraction
+from genus.features.workers import Engine, Extraction
 from genus.images.decode import ImageInfo
 from genus.images.source import ImageSource
 from genus.progress import SILENT, Progress
@@ -132,15 +133,16 @@ def extract_batches(
     n_workers = runtime.n_workers(len(sources))
     if not len(sources):
         return
-    runner = open_runner(
-        feature_set.model(),
-        engine=runtime.engine,
-        workers=n_workers,
-        outputs=["features"],
-        n_images=len(sources),
-    )
+    wanted: dict[str, Any] = {"n_images": len(sources), "allow_bf16": feature_set.tolerates_bf16}
+    family = runner_family(runtime.engine, **wanted)
+
+    def open_engine() -> Runner:
+        return open_runner(
+            feature_set.model(), engine=runtime.engine, workers=n_workers, outputs=["features"], **wanted
+        )
+
     cache = FeatureCache(progress=progress) if runtime.cache else None
-    job = Extraction(sources, feature_set, runtime, runner, cache, n_workers)
+    job = Extraction(sources, feature_set, runtime, Engine(family, open_engine), cache, n_workers)
     try:
         with progress.task("features", total=len(sources), unit="images") as task:
             for batch in job.batches():

@@ -7,7 +7,7 @@ import hashlib
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import islice
@@ -80,6 +80,33 @@ class _Stopped(Exception):
     """The work was given up; nobody waits for the result."""
 
 
+class Engine:
+    """A runner that is opened when the first image needs it: where all is cached, none does.
+
+    Parameters
+    ----------
+    family : str
+        What the runner's family will be (`runner_family`).
+    open_runner : function
+        Opens it.
+    """
+
+    def __init__(self, family: str, open_runner: Callable[[], Runner]) -> None:
+        self.family = family
+        self._open = open_runner
+        self._runner: Runner | None = None
+
+    def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Compute the features (n, d) of pixels (n, h, w, 3); thread-safe."""
+        if self._runner is not None:
+            return self._runner(pixels)["features"]
+        with _FIRST_CALL:
+            runner = self._runner or self._open()
+            X = runner(pixels)["features"]
+            self._runner = runner
+            return X
+
+
 class Extraction:
     """One run over the sources: the plan, the workers and the rows on their way to the cache."""
 
@@ -88,22 +115,21 @@ class Extraction:
         sources: Sequence[ImageSource],
         feature_set: FeatureSet,
         runtime: Runtime,
-        runner: Runner,
+        engine: "Engine",
         cache: FeatureCache | None,
         n_workers: int,
     ) -> None:
         self.sources = sources
         self.runtime = runtime
-        self.runner = runner
+        self.engine = engine
         self.cache = cache
         self.n_workers = n_workers
         self.preprocess = feature_set.preprocess
         self.n_features = feature_set.n_features
-        self.key = feature_key(feature_set, runner.family)
+        self.key = feature_key(feature_set, engine.family)
         # few images are shared evenly rather than all given to the first worker
         self.batch_size = min(runtime.batch_size, -(-len(sources) // n_workers))
         self.stop = threading.Event()
-        self.warm = False  # whether the runner has been called
         self.unsaved: list[_Row] = []
         self.last_flush = time.monotonic()
 
@@ -178,20 +204,12 @@ class Extraction:
             else:
                 loaded.append((item, *result))
         if loaded and not self.stop.is_set():
-            X = self._infer(np.stack([pixels for *_, pixels in loaded]))
+            X = self.engine(np.stack([pixels for *_, pixels in loaded]))
             done.computed = [
                 _Row(i.index, image, x, i.stamp) for (i, image, _), x in zip(loaded, X, strict=True)
             ]
             self._check_finite(X, done.computed)
         return done
-
-    def _infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        if self.warm:
-            return self.runner(pixels)["features"]
-        with _FIRST_CALL:
-            X = self.runner(pixels)["features"]
-            self.warm = True
-            return X
 
     def _load(self, item: _Item) -> _Row | tuple[CachedImage, NDArray[np.uint8]]:
         """Read an image; its row where the cache has its content, else what is known of it and its pixels."""
@@ -219,7 +237,7 @@ class Extraction:
         if bad.size:
             name = self.sources[rows[bad[0]].index].name
             raise EngineError(
-                f"{name}: {self.runner.engine} gave features that are not finite numbers. "
+                f"{name}: {self.engine.family} gave features that are not finite numbers. "
                 "Try another engine or the precision float32."
             )
 
