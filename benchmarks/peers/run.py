@@ -84,25 +84,8 @@ def run_genus(preset: str, folder: Path) -> dict[str, Any]:
     said = output(command, folder, environment)
     seconds = time.perf_counter() - start
     record = json.loads(said)
-    return {
-        "seconds": seconds,
-        "accuracy": find(record, "accuracy"),
-        "n_images": find(record, "n_images"),
-    }
-
-
-def find(record: Any, key: str) -> Any:
-    """Return the first value called `key`, outermost first; an estimate's own value where it has an interval."""
-    waiting = [record]
-    while waiting:
-        item = waiting.pop(0)
-        if isinstance(item, dict) and key in item and key != "accuracy":
-            return item[key]
-        if isinstance(item, dict) and "evaluation" in item:
-            figure = item["evaluation"][key]
-            return figure["value"] if isinstance(figure, dict) else figure
-        waiting += item.values() if isinstance(item, dict) else []
-    return None
+    metrics = {metric["name"]: metric["value"] for metric in record["evaluation"]["metrics"]}
+    return {"seconds": seconds, "accuracy": metrics["accuracy"], "n_images": record["n_images"]}
 
 
 def run_peer(environment: str, photos: Path, test: Path, epochs: int) -> dict[str, Any] | None:
