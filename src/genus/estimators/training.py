@@ -148,7 +148,7 @@ def train(
     return model, result
 
 
-def check_classes(data: Dataset) -> None:
+def check_classes(data: Dataset, *, n_unreadable: int = 0) -> None:
     """Raise `DataError` unless there are labelled images of at least two classes."""
     counts = data.counts()
     if not counts:
@@ -158,8 +158,9 @@ def check_classes(data: Dataset) -> None:
         )
     if len(counts) == 1:
         (name,) = counts
+        others = f", and {n_unreadable} images that cannot be read" if n_unreadable else ""
         raise DataError(
-            f"{data.origin}: only one class, {name!r} ({counts[name]} images). "
+            f"{data.origin}: only one class, {name!r} ({counts[name]} images){others}. "
             "A classifier needs at least two: one folder a class."
         )
 
@@ -174,7 +175,13 @@ def _learn_features(dataset: Dataset, options: TrainingOptions, progress: Progre
     data = labelled.take(table.kept)
     if len(table.skipped):
         notes.append(f"{len(table.skipped)} images could not be read")
-    check_classes(data)
+    if not len(data):
+        first = table.skipped[0]
+        raise DataError(
+            f"{dataset.origin}: none of the {len(labelled)} labelled images can be read; "
+            f"the first is {first.source}: {first.reason}."
+        )
+    check_classes(data, n_unreadable=len(table.skipped))
     all_codes = _codes(data, data.classes)
     division = divide(data, all_codes, table, test_size=options.test_size, random_state=options.random_state)
     trained = data.take(np.flatnonzero(~division.test))
