@@ -196,12 +196,6 @@ class Predictor:
                 f"{dataset.origin}: none of the {len(data)} images can be read: {skipped[0].reason}."
             )
         readable = data.take(kept)
-        if n_seen := self.model.n_seen([content for batch in batches for content in batch.content_hashes]):
-            warning = (
-                f"{n_seen} of these {len(kept)} images were among those the model learned from: "
-                "these figures say little about new images"
-            )
-            readable = replace(readable, notes=(warning, *readable.notes))
         return evaluate_predictions(
             readable,
             np.concatenate([batch.proba for batch in batches]),
@@ -209,6 +203,7 @@ class Predictor:
             skipped=(*data.skipped, *skipped),
             seconds=time.perf_counter() - start,
             random_state=random_state,
+            n_seen=self.model.n_seen([content for batch in batches for content in batch.content_hashes]),
         )
 
     def _runner(self, n_workers: int, n_images: int) -> Runner:
@@ -246,11 +241,12 @@ def evaluate_predictions(
     skipped: tuple[SkippedImage, ...] = (),
     seconds: float = 0.0,
     random_state: int | None = 0,
+    n_seen: int = 0,
 ) -> EvaluationResult:
     """Hold probabilities against the labels of a data set (all labelled).
 
-    Images of a class that the model does not know are always wrong: they count in the accuracy, and the notes
-    say how many they are.
+    Images of a class that the model does not know are left out of all figures but `accuracy_with_unknown`; the
+    notes name the classes. `n_seen` is how many of the images the model learned from.
     """
     from genus.metrics.evaluate import evaluate
 
@@ -262,15 +258,10 @@ def evaluate_predictions(
         raise DataError(
             f"{data.origin}: none of its classes is one of the model's. The model knows {known} ...; found {found} ..."
         )
-    evaluation = evaluate(y_true, proba, classes, random_state=random_state or 0)
+    evaluation = replace(evaluate(y_true, proba, classes, random_state=random_state or 0), n_seen=n_seen)
     notes = [*data.notes]
     if unknown := sorted(set(labels[y_true < 0])):
-        notes.append(
-            f"{int((y_true < 0).sum())} images are of classes the model does not know and count as wrong: "
-            f"{', '.join(unknown[:10])}"
-        )
-    if absent := [name for name in classes if name not in set(labels)]:
-        notes.append(f"{len(absent)} of the model's classes have no image here: {', '.join(absent[:10])}")
+        notes.append(f"classes that the model does not know: {', '.join(unknown[:10])}")
     return EvaluationResult(evaluation, data.names, labels, proba, classes, skipped, tuple(notes), seconds)
 
 

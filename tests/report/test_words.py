@@ -1,5 +1,7 @@
 """Findings in words."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -95,3 +97,10 @@ def test_percent_keeps_nearly_apart_from_all(share: float | None, text: str) -> 
 
 def test_span_of_unknown_limits_is_empty() -> None:
     assert span(None, 0.5) == ""
+
+
+def test_images_that_were_learned_from_are_no_proof() -> None:
+    found = headline(replace(_evaluation(98, 100), n_seen=40))
+    assert found.sentence == "Right on 98 of 100 images, 40 of which it learned from."
+    assert "little about new images" in found.range
+    assert "all of which" in headline(replace(_evaluation(98, 100), n_seen=100)).sentence

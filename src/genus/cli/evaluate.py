@@ -62,7 +62,8 @@ def evaluate(
 ) -> None:
     """Measure a model on labelled images it was not trained on.
 
-    Classes are matched by name. Images of a class that the model does not know count as wrong, and are said.
+    Classes are matched by name. Images of classes that the model does not know are left out of the figures; a second
+    accuracy counts them as wrong. Images that the model learned from are counted and said.
 
     Examples:
       genus evaluate flowers.onnx flowers-test/

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any, Literal, Protocol
 
 from genus.cli.console import printable
-from genus.errors import MissingExtraError
+from genus.errors import MissingExtraError, ParameterError
 from genus.files import atomic_write, check_writable
 
 Kind = Literal["csv", "jsonl", "parquet"]
@@ -126,6 +127,15 @@ def check_table(path: str | PathLike[str], kind: Kind, *, force: bool) -> Path:
     if kind == "parquet":
         load_pyarrow()
     return check_writable(path, force=force)
+
+
+def check_different(*paths: str | PathLike[str]) -> None:
+    """Raise `ParameterError` where two results would be written to one file."""
+    seen: set[str] = set()
+    for path in paths:
+        if (real := os.path.realpath(path)) in seen:
+            raise ParameterError(f"{path}: named for two results; give each a file of its own.")
+        seen.add(real)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from genus.cli.options import (
     Workers,
     make_runtime,
 )
-from genus.cli.output import Kind, check_table
+from genus.cli.output import Kind, check_different, check_table
 from genus.cli.prediction import JsonSink, Lines, Prediction, Sink, Sorted, Summary, Table, predictions
 from genus.cli.sorting import HowToFile, Sorter
 from genus.errors import DataError, ImageError, ParameterError
@@ -87,6 +87,7 @@ def predict(
     console = Console(quiet)
     kinds: dict[Kind, str | None] = {"csv": csv, "jsonl": jsonl, "parquet": parquet}
     tables = {kind: check_table(path, kind, force=force) for kind, path in kinds.items() if path is not None}
+    check_different(*tables.values())
     sorter = Sorter(Path(sort_into), above, _how(move=move, link=link)) if sort_into else None
     sources = find_images(images, null_separated=null)
 

@@ -32,7 +32,7 @@ from genus.cli.options import (
     make_runtime,
     read_named,
 )
-from genus.cli.output import print_json
+from genus.cli.output import check_different, print_json
 from genus.cli.training import print_plan, print_result
 from genus.files import check_writable
 
@@ -137,11 +137,7 @@ def train(
     """
     console = Console(quiet)
     model = Path(output) if output else Path(f"{_name(data)}.onnx")
-    page = None if no_report else Path(report) if report else model.with_suffix(".report.html")
-    if not dry_run:
-        for path in (model, page):
-            if path is not None:
-                check_writable(path, force=force)
+    page = None if dry_run else _check_outputs(model, report, no_report=no_report, force=force)
 
     from genus.estimators.classifier import ImageClassifier
 
@@ -168,6 +164,16 @@ def train(
         print_json({**classifier.result_.to_dict(), "model": model, "report": page})
     else:
         print_result(classifier.result_, model, page)
+
+
+def _check_outputs(model: Path, report: str | None, *, no_report: bool, force: bool) -> Path | None:
+    """Find out before the work whether the results can be written; returns where the report goes."""
+    check_writable(model, force=force)
+    if no_report:
+        return None
+    page = check_writable(report or model.with_suffix(".report.html"), force=force)
+    check_different(str(model), str(page))
+    return page
 
 
 def _name(data: str) -> str:

@@ -13,7 +13,14 @@ if TYPE_CHECKING:
 
 _MAX_ROWS = 10
 _MAX_SKIPPED = 10
-_FIGURES = ("balanced_accuracy", "macro_f1", "top_5_accuracy", "log_loss", "calibration_error")
+_FIGURES = (
+    "accuracy_with_unknown",
+    "balanced_accuracy",
+    "macro_f1",
+    "top_5_accuracy",
+    "log_loss",
+    "calibration_error",
+)
 _MAX_PAIRS = 3
 
 

@@ -189,7 +189,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _options(self, command: str | None = None) -> TrainingOptions:
         if not isinstance(self.test_size, (int, float)) or not 0 < self.test_size < 1:
             raise ParameterError(f"test_size must be between 0 and 1, not {self.test_size!r}.")
-        if self.time_budget is not None and self.time_budget <= 0:
+        if self.time_budget is not None and not self.time_budget > 0:  # NaN neither
             raise ParameterError(
                 f"time_budget must be a number of seconds above 0, not {self.time_budget!r}."
             )

@@ -46,7 +46,12 @@ class ModelComparison:
     @property
     def notes(self) -> tuple[str, ...]:
         """What one should know to read the figures."""
-        return tuple(dict.fromkeys(note for result in self.results for note in result.notes))
+        seen = [
+            f"the {which} model learned from {result.evaluation.n_seen} of these images, which favours it"
+            for which, result in zip(("first", "second"), self.results, strict=True)
+            if result.evaluation.n_seen
+        ]
+        return (*seen, *dict.fromkeys(note for result in self.results for note in result.notes))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""

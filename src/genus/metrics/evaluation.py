@@ -130,6 +130,8 @@ class Evaluation:
         Indices into the evaluated arrays, the surest mistake first.
     notes : tuple of str
         What one should know to read the figures.
+    n_seen : int
+        Images that the model had learned from, where that is known: they say nothing about new ones.
     """
 
     n: int
@@ -141,6 +143,7 @@ class Evaluation:
     reliability: tuple[ReliabilityBin, ...]
     most_confident_mistakes: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
+    n_seen: int = 0
 
     @property
     def accuracy(self) -> Figure:
@@ -188,6 +191,7 @@ class Evaluation:
         return {
             "n": self.n,
             "n_unknown": self.n_unknown,
+            "n_seen": self.n_seen,
             "classes": list(self.classes),
             "metrics": [asdict(figure) for figure in self.metrics],
             "confusion": cells.tolist(),
@@ -214,6 +218,7 @@ class Evaluation:
             return cls(
                 n=int(values["n"]),
                 n_unknown=int(values["n_unknown"]),
+                n_seen=int(values.get("n_seen", 0)),
                 classes=classes,
                 metrics=tuple(Figure(**row) for row in values["metrics"]),
                 confusion=confusion,

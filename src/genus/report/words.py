@@ -40,6 +40,12 @@ def headline(evaluation: Evaluation) -> Headline:
     Right on 15 of 16 test images.
     """
     right, n, figure = evaluation.n_right, evaluation.n, evaluation.accuracy
+    if seen := evaluation.n_seen:
+        which = "all of which" if seen >= n + evaluation.n_unknown else f"{count(seen)} of which"
+        return Headline(
+            f"Right on {count(right)} of {count(n)} images, {which} it learned from.",
+            "That says little about new images: test the model on others.",
+        )
     low, high = figure.low or 0.0, 1.0 if figure.high is None else figure.high
     if right in (0, n):
         which = "none of the" if right == 0 else "all"
