@@ -127,6 +127,13 @@ def test_any_details_survive(tmp_path_factory: pytest.TempPathFactory, details: 
     assert read_model_file(path).details == details
 
 
+def test_details_can_be_added_later(tmp_path: Path) -> None:
+    before = made(["a", "b"], details={"head": {"name": "lda"}})
+    read = read_model_file(saved(tmp_path, before.with_details(parity={"onnxruntime": 0.0})))
+    assert read.details == {"head": {"name": "lda"}, "parity": {"onnxruntime": 0.0}}
+    assert read.classes == before.classes and "parity" not in before.details
+
+
 def test_it_says_all_that_is_inside_as_plain_values() -> None:
     values = json.loads(json.dumps(small().to_dict()))
     assert values["classes"] == ["ant", "bee", "zebra 2", "zebra 10"]

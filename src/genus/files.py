@@ -50,7 +50,7 @@ def check_writable(path: str | os.PathLike[str], *, force: bool = False) -> Path
     Raises
     ------
     OutputError
-        The folder is missing or not writable, `path` is a folder, or it exists and `force` is false.
+        The folder is missing or not writable, `path` is a folder or a device, or it exists and `force` is false.
 
     Examples
     --------
@@ -59,14 +59,16 @@ def check_writable(path: str | os.PathLike[str], *, force: bool = False) -> Path
     genus.errors.OutputError: /no/such/folder/model.onnx: cannot write: its folder does not exist.
     """
     target = Path(path)
-    if target.exists() and not target.is_dir() and not force:
+    if target.exists() and not (target.is_dir() or target.is_file()):
+        raise OutputError(f"{target}: cannot write: it is a device or a pipe, not a file.")
+    if target.is_file() and not force:
         raise OutputError(
             f"{target}: exists already. Choose another name, or replace it with --force (force=True)."
         )
     try:
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        with tempfile.TemporaryFile(dir=target.parent):
+        with tempfile.TemporaryFile(dir=os.path.dirname(os.path.realpath(target))):
             pass
     except OSError as error:
         raise output_error(target, error) from error
@@ -80,7 +82,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     Parameters
     ----------
     path : path
-        The file to write or replace.
+        The file to write or replace; of a symbolic link, what it leads to.
 
     Yields
     ------
@@ -100,7 +102,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     b'whole'
     >>> folder.cleanup()
     """
-    target = Path(path)
+    target = Path(os.path.realpath(path))
     temporary = target.with_name(f".{target.name[:80]}.{os.getpid()}.{os.urandom(4).hex()}.part")
     try:
         with temporary.open("wb") as file:
@@ -111,7 +113,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     except OSError as error:
         with suppress(OSError):
             temporary.unlink()
-        raise output_error(target, error) from error
+        raise output_error(path, error) from error
     except BaseException:
         with suppress(OSError):
             temporary.unlink()

@@ -17,7 +17,7 @@ Inputs and outputs of every file:
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, Protocol
@@ -112,6 +112,17 @@ class ModelFile:
         check_writable(path, force=force)
         with atomic_write(path) as file:
             file.write(self.data)
+
+    def with_details(self, **more: Any) -> "ModelFile":
+        """Return the same model with more details in its metadata."""
+        import onnx
+
+        details = {**self.details, **more}
+        model = onnx.load_model_from_string(self.data)
+        for entry in model.metadata_props:
+            if entry.key == "genus.details":
+                entry.value = json.dumps(details, ensure_ascii=False)
+        return replace(self, data=bytes(model.SerializeToString()), details=details)
 
     def n_seen(self, content_hashes: Sequence[str]) -> int:
         """Count the images that the model learned from, by what `image_marks` left in the file."""

@@ -288,7 +288,7 @@ def _write(
     }
     model = build_model_file(options.feature_set, head, learned.classes, details)
     parity = _parity(model, learned, head, options)
-    return build_model_file(options.feature_set, head, learned.classes, {**details, "parity": parity}), parity
+    return model.with_details(parity=parity), parity
 
 
 def _parity(
