@@ -107,6 +107,26 @@ def test_a_name_that_is_too_long(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege there")
+def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "elsewhere" / "file")
+    for text in ("new", "newer"):
+        check_writable(link, force=True)
+        write_text(link, text)
+        assert link.is_symlink() and (tmp_path / "elsewhere" / "file").read_text() == text
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no such pipes")
+@pytest.mark.parametrize("force", [False, True])
+def test_check_writable_refuses_devices_and_pipes(tmp_path: Path, force: bool) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path(os.devnull)):
+        with pytest.raises(OutputError, match="a device or a pipe, not a file"):
+            check_writable(path, force=force)
+
+
 def test_check_writable_says_yes_and_leaves_nothing(tmp_path: Path) -> None:
     assert check_writable(tmp_path / "new.onnx") == tmp_path / "new.onnx"
     assert os.listdir(tmp_path) == []
