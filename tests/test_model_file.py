@@ -110,8 +110,9 @@ def test_any_class_names_survive_in_their_order(
 
 
 NUMBERS = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
+TEXT = st.text() | st.just("caf\udce9")  # an undecodable byte, as Python reads it from a file's name
 JSON = st.recursive(
-    st.none() | st.booleans() | NUMBERS | st.text(),
+    st.none() | st.booleans() | NUMBERS | TEXT,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=10,
 )
@@ -119,10 +120,6 @@ JSON = st.recursive(
 
 @given(st.dictionaries(st.text(max_size=10), JSON, max_size=4))
 def test_any_details_survive(tmp_path_factory: pytest.TempPathFactory, details: dict[str, Any]) -> None:
-    try:
-        json.dumps(details, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return  # lone surrogates are no text
     path = saved(tmp_path_factory.mktemp("m"), made(["a", "b"], details=details))
     assert read_model_file(path).details == details
 

@@ -121,7 +121,7 @@ class ModelFile:
         model = onnx.load_model_from_string(self.data)
         for entry in model.metadata_props:
             if entry.key == "genus.details":
-                entry.value = json.dumps(details, ensure_ascii=False)
+                entry.value = json.dumps(details)
         return replace(self, data=bytes(model.SerializeToString()), details=details)
 
     def n_seen(self, content_hashes: Sequence[str]) -> int:
@@ -198,12 +198,12 @@ def _finish(
     side = feature_set.preprocess
     model = b.model([("images", np.uint8, ["N", side.height, side.width, 3])])
     model.producer_version = __version__
-    metadata = {
+    metadata = {  # ASCII: names of files and folders may hold what UTF-8 cannot
         "genus.format": str(FORMAT_VERSION),
-        "genus.classes": json.dumps(classes, ensure_ascii=False),
+        "genus.classes": json.dumps(classes),
         "genus.preprocess": feature_set.preprocess.to_json(),
         "genus.features": json.dumps(feature_set.to_dict()),
-        "genus.details": json.dumps(dict(details), ensure_ascii=False),
+        "genus.details": json.dumps(dict(details)),
     }
     for key, value in metadata.items():
         entry = model.metadata_props.add()
