@@ -80,7 +80,7 @@ def features(
 
     feature_set = (
         parse_feature_set(spec, precision=precision.value)
-        if spec
+        if spec is not None
         else feature_set_for(preset.value, precision=precision.value)
     )
     runtime = make_runtime(engine=engine, workers=workers, max_pixels=max_pixels, cache=not no_cache)
