@@ -94,7 +94,7 @@ def test_a_block_of_noise_is_left_out() -> None:
     noise = np.random.default_rng(1).standard_normal((300, 3)).astype(np.float32)
     found = select(np.hstack([X, noise]), y, make_folds(y, 5), heads=["knn"], blocks=[(0, 40), (40, 43)])
     assert found.winner.use == (0,)
-    assert "uses feature blocks 0 only" in found.notes
+    assert found.winner_row.params["use"] == (0,)
 
 
 def test_class_weights_are_tried_where_classes_are_uneven_only(data) -> None:

@@ -84,7 +84,10 @@ ERRORS: list[tuple[str, tuple[str, ...]]] = [
     ("compare good.onnx good.onnx nowhere", ("nowhere: no such file or folder",)),
     ("features nowhere -o new.npz", ("nowhere: no such file or folder",)),
     ("predict -m good.onnx nowhere.jpg", ("nowhere.jpg: no such file",)),
-    ("predict -q -m good.onnx nowhere a.jpg", ("none of the 2 images could be read", "nowhere: no such file")),
+    (
+        "predict -q -m good.onnx nowhere a.jpg",
+        ("none of the 2 images could be read", "nowhere: no such file"),
+    ),
     ("predict -m good.onnx '*.gif'", ("*.gif: no image matches this pattern",)),
     (f"train empty {TRAIN}", ("empty: no images in this folder", "one folder a class")),
     ("data empty", ("empty: no images in this folder",)),

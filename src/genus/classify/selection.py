@@ -119,7 +119,7 @@ def select(
         score_nested=_nested_score(shop),
         stopped_early=bool(shop.not_tried),
         not_tried=tuple(sorted(set(shop.not_tried))),
-        notes=(*task.notes, *_remarks(winner)),
+        notes=(*task.notes, *_remarks(shop, winner)),
         seconds=time.perf_counter() - start,
     )
 
@@ -275,11 +275,12 @@ def _row(shop: Workshop, trial: Trial) -> LeaderboardRow:
     )
 
 
-def _remarks(winner: Trial) -> list[str]:
-    features = winner.candidate.features
+def _remarks(shop: Workshop, winner: Trial) -> list[str]:
     remarks = []
-    if features.get("class_weight") == "balanced":
+    if any(gain(shop.metric, trial.value) > gain(shop.metric, winner.value) for trial in shop.trials):
+        remarks.append(
+            "the winner is not the first by score: of those too close to tell apart, it has the least log-loss"
+        )
+    if winner.candidate.features.get("class_weight") == "balanced":
         remarks.append("classes are weighted equally")
-    if features.get("use") is not None:
-        remarks.append(f"uses feature blocks {', '.join(map(str, features['use']))} only")
     return remarks

@@ -236,6 +236,9 @@ def _select(
         progress=progress,
     )
     notes += selection.notes
+    if use := selection.winner_row.params.get("use"):
+        used = ", ".join(learned.table.blocks[i].name for i in use)
+        notes.append(f"the winner uses only a part of the features: {used}")
     if selection.stopped_early:
         notes.append(f"the time budget left untried: {', '.join(selection.not_tried)}")
     return selection, notes
