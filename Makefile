@@ -31,13 +31,13 @@ test: lint
 	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
 
 lint: $(TEST_READY)
-	$(BIN)/ruff check $(SOURCES)
-	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check --no-cache $(SOURCES)
+	$(BIN)/ruff format --no-cache --check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo --no-cache
 
 format: $(TEST_READY)
-	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff check --no-cache --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
 bench: $(TEST_READY)

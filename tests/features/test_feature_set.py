@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from photographs import cosines, photographs
 
 from genus.errors import ParameterError
 from genus.features import feature_set as module
@@ -27,6 +26,7 @@ from genus.features.feature_set import (
 )
 from genus.graph import GraphBuilder
 from genus.images.preprocess import Preprocess
+from photographs import cosines, photographs
 
 CHEAP = "thumbnail@32+lbp@64"
 

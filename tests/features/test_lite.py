@@ -10,7 +10,6 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 from numpy.typing import NDArray
-from photographs import cosines, photographs, resized
 
 from genus.errors import MissingExtraError, ModelFileError
 from genus.features import lite
@@ -27,6 +26,7 @@ from genus.features.precision import Recording
 from genus.features.quantized import int8_ranges
 from genus.graph import GraphBuilder
 from genus.weights.imagenet import imagenet_classes
+from photographs import cosines, photographs, resized
 
 NETWORKS = [LITE0, LITE1, LITE2]
 N_PARAMETERS = {0: 4_652_008, 1: 5_416_680, 2: 6_092_072}  # as published

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from photographs import photographs
 from PIL import Image
 
 from genus.features.engines import open_runner
 from genus.features.resample import mirror, resample_matrix, shrink
 from genus.graph import GraphBuilder
+from photographs import photographs
 
 SIZES = st.integers(1, 300).flatmap(lambda n_in: st.tuples(st.just(n_in), st.integers(1, n_in)))
 

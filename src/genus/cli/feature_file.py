@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any
 
-from genus.cli.output import as_text, load_pyarrow, open_table
+from genus.cli.output import as_text, load_pyarrow, open_parquet, open_table
 from genus.errors import DataError, OutputError, ParameterError
 from genus.files import atomic_write, check_writable, output_error
 from genus.progress import Progress
@@ -246,12 +246,12 @@ def _write_csv(target: Path, rows: _Rows) -> None:
 
 
 def _write_parquet(target: Path, rows: _Rows) -> None:
-    pyarrow, parquet = load_pyarrow()
+    pyarrow, _ = load_pyarrow()
     kind = pyarrow.list_(pyarrow.float32(), rows.n_features)
     fields = [("path", pyarrow.string()), ("label", pyarrow.string()), ("features", kind)]
     schema = pyarrow.schema([f for f in fields if f[0] != "label" or rows.labels is not None])
     paths, labels, start = rows.paths, rows.labels, 0
-    with atomic_write(target) as file, parquet.ParquetWriter(file, schema) as writer:
+    with atomic_write(target) as file, open_parquet(file, schema) as writer:
         for chunk in rows.chunks():
             stop = start + len(chunk)
             columns = [pyarrow.array([as_text(path) for path in paths[start:stop]])]

@@ -11,6 +11,7 @@ code   meaning
 =====  ==========================================================================
 """
 
+import errno
 import os
 import sys
 import traceback
@@ -29,6 +30,8 @@ BAD_INPUT = 2
 INTERRUPTED = 130
 PIPE_CLOSED = 141
 DEBUG = "GENUS_DEBUG"
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 _P = ParamSpec("_P")
 
@@ -64,6 +67,8 @@ def settle(error: BaseException) -> int:
         return INTERRUPTED
     if isinstance(error, GenusError):
         _complain(f"Error: {error}")
+    elif isinstance(error, OSError) and error.errno in _NO_ROOM:
+        _complain(f"Error: the results cannot be written: {error.strerror}.")
     elif isinstance(error, MemoryError):
         _complain("Error: there is not enough memory. Fewer --workers need less.")
     else:

@@ -7,7 +7,7 @@ import math
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from os import PathLike
 from pathlib import Path
 from typing import IO, Any, Literal, Protocol
@@ -30,6 +30,9 @@ class RowWriter(Protocol):
 
     def close(self) -> None:
         """Write what is still in memory."""
+
+    def abandon(self) -> None:
+        """Leave it at that: the file is given up."""
 
 
 def print_json(value: Any) -> None:
@@ -166,8 +169,12 @@ def open_table(path: Path, kind: Kind, columns: Mapping[str, type]) -> Iterator[
     }
     with atomic_write(path) as file:
         writer = writers[kind](file, columns)
-        yield writer
-        writer.close()
+        try:
+            yield writer
+            writer.close()
+        except BaseException:
+            writer.abandon()
+            raise
 
 
 class CsvRows:
@@ -186,6 +193,11 @@ class CsvRows:
         """Write what is still in memory, and leave the file open for its owner."""
         self._text.detach()
 
+    def abandon(self) -> None:
+        """Leave the file to its owner."""
+        with suppress(OSError, ValueError):
+            self._text.detach()
+
 
 class JsonRows:
     """One JSON object a line, without the columns that are None."""
@@ -201,6 +213,9 @@ class JsonRows:
 
     def close(self) -> None:
         """Do nothing: every line is written."""
+
+    def abandon(self) -> None:
+        """Do nothing."""
 
 
 class ParquetRows:
@@ -225,10 +240,34 @@ class ParquetRows:
         self._flush()
         self._parquet.close()
 
+    def abandon(self) -> None:
+        """Give the file up."""
+        abandon_parquet(self._parquet)
+
     def _flush(self) -> None:
         if self._rows:
             self._parquet.write_batch(self._batch.from_pylist(self._rows, schema=self._schema))
             self._rows = []
+
+
+@contextmanager
+def open_parquet(file: IO[bytes], schema: Any) -> Iterator[Any]:
+    """Open a Parquet writer; it is closed at the end of the block, or given up where something fails."""
+    _, parquet = load_pyarrow()
+    writer = parquet.ParquetWriter(file, schema)
+    try:
+        yield writer
+        writer.close()
+    except BaseException:
+        abandon_parquet(writer)
+        raise
+
+
+def abandon_parquet(writer: Any) -> None:
+    """Give a Parquet file up, or its writer tries to end it when it is deleted, and complains on stderr."""
+    with suppress(OSError, ValueError):
+        writer.close()
+    writer.is_open = False
 
 
 def as_text(value: Any) -> Any:

@@ -97,13 +97,12 @@ def predict(
     predictor = built_in(runtime) if model is None else load(model, runtime)
     top = min(top, len(predictor.classes_))
     outputs = [*map(str, tables.values()), *([sort_into] if sort_into else [])]
-    sinks: list[Sink] = [Table(path, kind, top) for kind, path in tables.items()]
+    about: Sink = JsonSink(model or "built in", outputs) if json else Summary(outputs)
+    if not json and not outputs:
+        about = Lines(alone=len(sources) == 1)
+    sinks = [about, *(Table(path, kind, top) for kind, path in tables.items())]  # the first is closed last
     if sorter:
         sinks.append(Sorted(sorter))
-    if json:
-        sinks.append(JsonSink(model or "built in", outputs))
-    else:
-        sinks.append(Summary(outputs) if outputs else Lines(alone=len(sources) == 1))
     # a bar and results on one terminal would write over each other
     both = not json and not outputs and sys.stdout.isatty()
     found = predictions(predictor, sources, top, SILENT if both else console)
