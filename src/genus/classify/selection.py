@@ -277,7 +277,8 @@ def _row(shop: Workshop, trial: Trial) -> LeaderboardRow:
 
 def _remarks(shop: Workshop, winner: Trial) -> list[str]:
     remarks = []
-    if any(gain(shop.metric, trial.value) > gain(shop.metric, winner.value) for trial in shop.trials):
+    others = [trial for trial in shop.trials if trial.candidate.name != winner.candidate.name]
+    if any(gain(shop.metric, trial.value) > gain(shop.metric, winner.value) for trial in others):
         remarks.append(
             "the winner is not the first by score: of those too close to tell apart, it has the least log-loss"
         )

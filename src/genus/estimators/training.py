@@ -237,11 +237,17 @@ def _select(
     )
     notes += selection.notes
     if use := selection.winner_row.params.get("use"):
-        used = ", ".join(learned.table.blocks[i].name for i in use)
-        notes.append(f"the winner uses only a part of the features: {used}")
+        notes.append(_features_note([block.name for block in learned.table.blocks], use))
     if selection.stopped_early:
         notes.append(f"the time budget left untried: {', '.join(selection.not_tried)}")
     return selection, notes
+
+
+def _features_note(blocks: Sequence[str], use: Sequence[int]) -> str:
+    unused = [name for i, name in enumerate(blocks) if i not in use]
+    if len(unused) < len(use):
+        return f"the winner does without the features {', '.join(unused)}"
+    return f"the winner uses the features {', '.join(blocks[i] for i in use)} only"
 
 
 def _judge(
