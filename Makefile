@@ -38,7 +38,7 @@ lint: $(TEST_READY)
 
 format: $(TEST_READY)
 	$(BIN)/ruff check --no-cache --fix $(SOURCES)
-	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff format --no-cache $(SOURCES)
 
 bench: $(TEST_READY)
 	$(BIN)/python benchmarks/speed.py

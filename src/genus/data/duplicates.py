@@ -15,7 +15,7 @@ from genus.errors import DataError
 
 MAX_DISTANCE = 6  # bits of 64
 MIN_COSINE = 0.85  # of pooled network features; unrelated pictures with near hashes are below 0.7
-_MAX_BUCKET = 2000
+_MAX_NEIGHBOURS = 500  # compared with each image, in a bucket
 _CHUNK = 1 << 16  # pairs verified at once
 
 
@@ -73,28 +73,30 @@ def duplicate_groups(
 
 def _near_pairs(hashes: NDArray[np.uint64], max_distance: int) -> NDArray[np.int64]:
     """Return all pairs (m, 2), i < j, whose hashes differ in at most `max_distance` bits."""
-    found = [np.empty((0, 2), np.int64)]
+    found = [np.empty(0, np.int64)]
     edges = np.linspace(0, 64, max_distance + 2).round().astype(int)
     for low, high in zip(edges[:-1], edges[1:], strict=True):
         band = (hashes >> np.uint64(low)) & np.uint64((1 << int(high - low)) - 1)
-        for pairs in _bucket_pairs(band, hashes):
-            distance = np.bitwise_count(hashes[pairs[:, 0]] ^ hashes[pairs[:, 1]])
-            found.append(pairs[distance <= max_distance])
-    return np.unique(np.concatenate(found), axis=0)
+        for one, other in _bucket_pairs(band, hashes):
+            near = np.bitwise_count(hashes[one] ^ hashes[other]) <= max_distance
+            one, other = one[near], other[near]
+            found.append(np.minimum(one, other) * len(hashes) + np.maximum(one, other))
+    return np.stack(np.divmod(np.unique(np.concatenate(found)), len(hashes)), axis=1)
 
 
-def _bucket_pairs(band: NDArray[np.uint64], hashes: NDArray[np.uint64]) -> Iterator[NDArray[np.int64]]:
-    """Yield the pairs of images that share a band, bucket by bucket."""
+def _bucket_pairs(
+    band: NDArray[np.uint64], hashes: NDArray[np.uint64]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Yield the pairs of images that share a band: all next neighbours, all next but one, and so on."""
     order = np.lexsort((hashes, band))
+    places = np.arange(len(order))
     starts = np.flatnonzero(np.r_[True, np.diff(band[order]) != 0])
-    sizes = np.diff(np.r_[starts, len(order)])
-    for start, size in zip(starts[sizes > 1], sizes[sizes > 1], strict=True):
-        # nearly empty pictures crowd a few buckets; neighbours in hash order are the likeliest there
-        for begin in range(start, start + size, _MAX_BUCKET):
-            members = order[begin : min(begin + _MAX_BUCKET, start + size)]
-            i, j = np.triu_indices(len(members), 1)
-            pairs = np.stack([members[i], members[j]], axis=1)
-            yield np.sort(pairs, axis=1).astype(np.int64)
+    ends = np.repeat(np.r_[starts[1:], len(order)], np.diff(np.r_[starts, len(order)]))
+    # nearly empty pictures crowd a few buckets; neighbours in hash order are the likeliest there
+    after = np.minimum(ends - places - 1, _MAX_NEIGHBOURS)
+    for step in range(1, int(after.max(initial=0)) + 1):
+        places = places[after[places] >= step]
+        yield order[places], order[places + step]
 
 
 def _agree(
