@@ -76,13 +76,9 @@ def features(
     target = check_feature_file(output, force=force)
     dataset = _read(images, null, reader, image_column, label_column)
 
-    from genus.features.feature_set import feature_set_for, parse_feature_set
+    from genus.features.feature_set import chosen_features
 
-    feature_set = (
-        parse_feature_set(spec, precision=precision.value)
-        if spec is not None
-        else feature_set_for(preset.value, precision=precision.value)
-    )
+    feature_set = chosen_features(preset.value, spec, precision.value)
     runtime = make_runtime(engine=engine, workers=workers, max_pixels=max_pixels, cache=not no_cache)
     written = write_features(target, dataset, feature_set, runtime, Console(quiet))
     if json:

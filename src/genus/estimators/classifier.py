@@ -16,7 +16,7 @@ from genus.errors import ParameterError
 from genus.estimators.planning import plan_training
 from genus.estimators.result import TrainingPlan
 from genus.estimators.training import TrainingOptions, train
-from genus.features.feature_set import FeatureSet, PrecisionName, feature_set_for, parse_feature_set
+from genus.features.feature_set import FeatureSet, PrecisionName, chosen_features
 from genus.features.runtime import Runtime
 from genus.metrics.evaluation import Evaluation
 from genus.model_file import ModelFile
@@ -193,12 +193,8 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise ParameterError(
                 f"time_budget must be a number of seconds above 0, not {self.time_budget!r}."
             )
-        preset_features = feature_set_for(self.preset, precision=self.precision)
-        features = self.features if self.features is not None else preset_features
-        if isinstance(features, str):
-            features = parse_feature_set(features, precision=self.precision)
         return TrainingOptions(
-            feature_set=features,
+            feature_set=chosen_features(self.preset, self.features, self.precision),
             heads=self.heads if self.heads is not None else self.preset,
             metric=self.metric,
             time_budget=self.time_budget,

@@ -25,7 +25,7 @@ from genus.images.preprocess import Preprocess
 
 PrecisionName = Literal["float32", "int8"]
 _MAX_SIZE = 1024
-_GRAPH_VERSION = 1  # part of the identity: raise it when pooling, resampling or mirroring change
+_GRAPH_VERSION = 2  # part of the identity: raise it when pooling, resampling or mirroring change
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,3 +302,19 @@ def feature_set_for(preset: str, *, precision: PrecisionName = "int8") -> Featur
     if preset not in PRESETS:
         raise ParameterError(f"no preset named {preset!r}; there are {', '.join(PRESETS)}.")
     return parse_feature_set(PRESETS[preset], precision=precision)
+
+
+def chosen_features(
+    preset: str, features: "str | FeatureSet | None" = None, precision: PrecisionName = "int8"
+) -> FeatureSet:
+    """Return what `features` describes, or what the preset computes if it is None.
+
+    Raises
+    ------
+    ParameterError
+        There is no such preset, or the description cannot be understood.
+    """
+    preset_features = feature_set_for(preset, precision=precision)
+    if features is None:
+        return preset_features
+    return parse_feature_set(features, precision=precision) if isinstance(features, str) else features

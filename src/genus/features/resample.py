@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from genus.graph import GraphBuilder
 
+_BAND = 16  # output samples computed at once: the whole matrix would be nearly all zeros
+
 
 def resample_matrix(n_in: int, n_out: int) -> NDArray[np.float32]:
     """Weights that shrink `n_in` samples to `n_out` with an antialiasing triangle filter.
@@ -41,11 +43,29 @@ def shrink(b: GraphBuilder, images: str, size_in: int, size_out: int) -> str:
     """Add the resizing of float32 [N, size_in, size_in, 3] to [N, size_out, size_out, 3]."""
     if size_in == size_out:
         return images
-    matrix = resample_matrix(size_in, size_out)
     x = b.op("Transpose", images, perm=[0, 3, 1, 2])
-    x = b.op("MatMul", x, b.constant(np.ascontiguousarray(matrix.T)))  # (N, 3, h, w) -> (N, 3, h, w')
-    x = b.op("MatMul", b.constant(matrix), x)  # -> (N, 3, h', w')
+    x = _shrink_axis(b, x, size_in, size_out, axis=3)  # (N, 3, h, w) -> (N, 3, h, w')
+    x = _shrink_axis(b, x, size_in, size_out, axis=2)  # -> (N, 3, h', w')
     return b.op("Transpose", x, perm=[0, 2, 3, 1])
+
+
+def _shrink_axis(b: GraphBuilder, x: str, size_in: int, size_out: int, axis: int) -> str:
+    """Multiply one axis with the matrix, band by band: an output sample depends on its neighbourhood only."""
+    matrix = resample_matrix(size_in, size_out)
+    bands = []
+    for first in range(0, size_out, _BAND):
+        rows = matrix[first : first + _BAND]
+        used = np.flatnonzero(rows.any(axis=0))
+        start, stop = used[0], used[-1] + 1
+        bounds = (b.constant(np.array([place], np.int64)) for place in (start, stop, axis))
+        piece = b.op("Slice", x, *bounds)
+        weights = np.ascontiguousarray(rows[:, start:stop])
+        bands.append(
+            b.op("MatMul", b.constant(weights), piece)
+            if axis == 2
+            else b.op("MatMul", piece, b.constant(np.ascontiguousarray(weights.T)))
+        )
+    return b.op("Concat", *bands, axis=axis)
 
 
 def mirror(b: GraphBuilder, images: str, size: int) -> str:
