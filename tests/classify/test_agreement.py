@@ -13,8 +13,8 @@ from genus.classify.knn import KNNHead
 from genus.classify.lda import LDAHead
 from genus.classify.linear_svm import LinearSVMHead
 from genus.classify.logistic import LogisticHead
-from genus.classify.normalize import normalize_blocks
 from genus.classify.rbf import RBFHead
+from genus.normalize import normalize_blocks
 
 _SHAPES = pytest.mark.parametrize(("n", "d"), [(200, 60), (80, 400)])
 

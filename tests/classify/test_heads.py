@@ -8,9 +8,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from genus.classify.bench import Bench
 from genus.classify.checks import HeadContractError, check_head, exported_logits
 from genus.classify.heads import HEADS
-from genus.classify.normalize import normalize_blocks
 from genus.classify.prototype import PrototypeHead
 from genus.errors import GenusError, ParameterError
+from genus.normalize import normalize_blocks
 
 _SHARING = [name for name in HEADS if hasattr(HEADS.get(name), "cv_logits")]
 _SETTINGS = {

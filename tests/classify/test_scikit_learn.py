@@ -9,7 +9,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from genus.classify.checks import made_up_features
 from genus.classify.heads import HEADS
-from genus.classify.normalize import BlockNormalizer
+from genus.normalize import BlockNormalizer
 
 _ESTIMATORS = [BlockNormalizer(), *(HEADS.get(name)() for name in HEADS)]
 

@@ -192,7 +192,7 @@ def test_input_that_cannot_work_is_refused(data, change, error, message) -> None
 
 def test_penalties_are_fitted_one_after_the_other_with_the_same_result() -> None:
     from genus.classify.bench import Bench
-    from genus.classify.normalize import normalize_blocks
+    from genus.normalize import normalize_blocks
 
     X, y = make_features()
     Z = normalize_blocks(X, [(0, 60)], 0.5).astype(np.float64)

@@ -12,9 +12,9 @@ from genus.classify.bench import Floats
 from genus.classify.head import Head, require_two_classes, softmax
 from genus.classify.lda import LDAHead
 from genus.classify.logistic import LogisticHead
-from genus.classify.normalize import checked_examples, checked_rows
 from genus.errors import ParameterError
 from genus.graph import GraphBuilder
+from genus.normalize import checked_examples, checked_rows
 
 _FLOOR = np.float32(1e-12)  # keeps the logarithm of a mixture finite
 

@@ -11,15 +11,15 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from genus.classify.bench import Bench, Floats, working_dtype
-from genus.classify.normalize import (
+from genus.errors import DataError
+from genus.graph import GraphBuilder
+from genus.normalize import (
     checked_examples,
     checked_rows,
     chosen_blocks,
     export_normalized,
     normalize_blocks,
 )
-from genus.errors import DataError
-from genus.graph import GraphBuilder
 
 
 class Head(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]

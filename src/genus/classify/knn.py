@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from genus.classify.bench import Bench, Floats
 from genus.classify.head import Head
-from genus.classify.normalize import rounded_rows
 from genus.errors import ParameterError
 from genus.graph import GraphBuilder
+from genus.normalize import rounded_rows
 
 _ROWS_AT_ONCE = 2048
 _DOUBT = np.float32(0.01)  # share of every vote that is spread over all classes, so that no logit is -inf

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from genus.classify.bench import Bench, Floats
 from genus.classify.head import Head
-from genus.classify.normalize import rounded_rows
 from genus.errors import ParameterError
 from genus.graph import GraphBuilder
+from genus.normalize import rounded_rows
 
 _ROWS_AT_ONCE = 4096  # bounds the memory for kernel rows
 

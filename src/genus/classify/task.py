@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from genus.classify.candidates import DEFAULT_POWER, MAX_ROWS, Candidate, first_candidates
 from genus.classify.head import require_two_classes
-from genus.classify.normalize import chosen_blocks, require_finite
 from genus.classify.scores import check_metric
 from genus.errors import DataError
+from genus.normalize import chosen_blocks, require_finite
 
 _UNEVEN = 1.5  # largest over smallest class from which class weights are tried
 

@@ -14,8 +14,8 @@ from genus.classify.bench import Bench, Floats, working_dtype
 from genus.classify.calibration import best_temperature
 from genus.classify.candidates import Candidate
 from genus.classify.head import SharesWork, row_weights
-from genus.classify.normalize import chosen_blocks, normalize_blocks
 from genus.classify.scores import gain, log_loss, row_gains, score
+from genus.normalize import chosen_blocks, normalize_blocks
 from genus.progress import Progress
 
 _ABSENT = np.float32(-30.0)  # log-odds of a class that a fold's head has never seen

@@ -30,11 +30,12 @@ _GRAPH_VERSION = 2  # part of the identity: raise it when pooling, resampling or
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Columns of `X` that belong together, `X[:, start:stop]`: one layer of one branch."""
+    """Columns of `X` that belong together, `X[:, start:stop]`: one layer of one branch, its last or a `middle` one."""
 
     name: str
     start: int
     stop: int
+    middle: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +125,9 @@ class FeatureSet:
         """Which columns of the features each layer of each branch made."""
         blocks: list[Block] = []
         for branch in self.branches:
-            for name, width in _branch_widths(branch):
+            for place, (name, width) in enumerate(_branch_widths(branch)):
                 start = blocks[-1].stop if blocks else 0
-                blocks.append(Block(name, start, start + width))
+                blocks.append(Block(name, start, start + width, middle=place > 0))
         return tuple(blocks)
 
     @property

@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from genus.classify.normalize import BlockNormalizer
 from genus.errors import DataError, GenusError
 from genus.graph import GraphBuilder
+from genus.normalize import BlockNormalizer
 
 _ROWS = arrays(np.float32, (3, 6), elements=st.floats(-100, 100, width=16))
 

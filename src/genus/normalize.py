@@ -133,10 +133,13 @@ def chosen_blocks(
     return tuple(bounds[i] for i in chosen)
 
 
-def checked_rows(estimator: Any, X: ArrayLike) -> NDArray[np.float32]:
-    """Return `X` as float32 rows of the width that `estimator` was fitted on, or raise a ValueError."""
+def checked_rows(estimator: Any, X: ArrayLike, *, reset: bool = False) -> NDArray[np.float32]:
+    """Return `X` as float32 rows, or raise a ValueError.
+
+    They must have the width that `estimator` was fitted on; `reset` notes theirs as `n_features_in_` instead.
+    """
     rows: NDArray[np.float32] = validate_data(
-        estimator, X, dtype=np.float32, ensure_all_finite=False, reset=False
+        estimator, X, dtype=np.float32, ensure_all_finite=False, reset=reset
     )
     require_finite(rows)
     return rows
