@@ -3,12 +3,12 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from genus.cluster.clusterer import Clusterer, Grouping
+from genus.cluster.clusterer import Clusterer, Grouping, group_means
 from genus.cluster.confidence import fit_temperature, vote_shares
 from genus.cluster.consensus import agreement_matrix, consensus
 from genus.cluster.constraints import Constraints
@@ -80,6 +80,19 @@ class Given(Clusterer):
 
     def __init__(self, labels: ArrayLike) -> None:
         self.labels = labels
+
+    @classmethod
+    def restored(
+        cls, labels: Labels, X: Floats, prototypes: Floats, prototype_labels: Labels, radius: float
+    ) -> Self:
+        """Return a fitted clusterer from what was kept of one: all but the rows' centres, which follow."""
+        made = cls(labels)
+        made.labels_, made.n_clusters_ = labels, int(labels.max()) + 1
+        member = labels >= 0
+        made.cluster_centers_ = group_means(X[member], labels[member], made.n_clusters_)
+        made.prototypes_, made.prototype_labels_ = prototypes, prototype_labels
+        made.radius_, made.tree_, made.n_features_in_ = radius, None, X.shape[1]
+        return made
 
     def _group(self, X: Floats, rng: np.random.Generator) -> Grouping:
         return Grouping(np.asarray(self.labels, np.int64))

@@ -10,6 +10,8 @@ from genus.errors import DataError, ImageError
 from genus.estimators.result import TrainingPlan
 from genus.estimators.training import TrainingOptions, check_classes
 from genus.features.engines import open_runner
+from genus.features.feature_set import FeatureSet
+from genus.features.runtime import Runtime
 from genus.images.preprocess import load_image
 
 _SAMPLE = 8  # images timed
@@ -39,7 +41,10 @@ def plan_training(dataset: Dataset, options: TrainingOptions) -> TrainingPlan:
         blocks=feature_set.blocks,
         class_weight=options.class_weight,  # type: ignore[arg-type]  # checked there
     )
-    seconds = {"features": _feature_seconds(data, options), "selection": heads.expected_seconds}
+    seconds = {
+        "features": feature_seconds(data, feature_set, options.runtime),
+        "selection": heads.expected_seconds,
+    }
     seconds["refit and file"] = 1.0 + 0.2 * heads.expected_seconds
     seconds["total"] = sum(seconds.values())
     table_mb = n * feature_set.n_features * 4 / 1e6
@@ -54,13 +59,19 @@ def plan_training(dataset: Dataset, options: TrainingOptions) -> TrainingPlan:
     )
 
 
-def _feature_seconds(data: Dataset, options: TrainingOptions) -> float:
-    """Decode and run a few images, spread over the data, on one core; divide by the cores."""
+def feature_seconds(data: Dataset, feature_set: FeatureSet, runtime: Runtime) -> float:
+    """Decode and run a few images, spread over the data, on one core; divide by the cores.
+
+    Raises
+    ------
+    DataError
+        None of them can be read.
+    """
     places = np.unique(np.linspace(0, len(data) - 1, _SAMPLE).astype(int))
     begun, pixels, reason = time.perf_counter(), [], ""
     for i in places:
         try:
-            loaded = load_image(data.sources[i], options.feature_set.preprocess, options.runtime.limits)
+            loaded = load_image(data.sources[i], feature_set.preprocess, runtime.limits)
             pixels.append(loaded.pixels)
         except ImageError as error:
             reason = str(error)
@@ -68,8 +79,8 @@ def _feature_seconds(data: Dataset, options: TrainingOptions) -> float:
         raise DataError(f"{data.origin}: none of the {len(places)} images tried can be read: {reason}")
     decoding = time.perf_counter() - begun
     runner = open_runner(
-        options.feature_set.model(),
-        engine=options.runtime.engine,
+        feature_set.model(),
+        engine=runtime.engine,
         workers=2,
         outputs=["features"],
         n_images=len(data),
@@ -79,4 +90,4 @@ def _feature_seconds(data: Dataset, options: TrainingOptions) -> float:
     begun = time.perf_counter()
     runner(batch)
     inference = time.perf_counter() - begun
-    return len(data) * (decoding + inference) / len(pixels) / options.runtime.n_workers(len(data))
+    return len(data) * (decoding + inference) / len(pixels) / runtime.n_workers(len(data))

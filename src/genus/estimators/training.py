@@ -1,19 +1,15 @@
 """Training, step by step: features, division, selection, judgement, refit, model file."""
 
 import hashlib
-import platform
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genus._version import __version__
 from genus.classify.fitted import FittedHead, fit_final
 from genus.classify.leaderboard import Selection
 from genus.classify.selection import select
@@ -21,8 +17,8 @@ from genus.data.dataset import Dataset, SkippedImage, natural_key
 from genus.data.splits import stratified_folds
 from genus.errors import DataError
 from genus.estimators.division import Division, divide
+from genus.estimators.provenance import provenance_of
 from genus.estimators.result import TrainingResult
-from genus.features.engines import available_engines
 from genus.features.feature_set import FeatureSet
 from genus.features.runtime import Runtime
 from genus.features.stream import extract
@@ -35,7 +31,6 @@ from genus.progress import SILENT, Progress
 _FOLDS = 5
 _PARITY_IMAGES = 8
 PARITY_TOLERANCE = 0.02
-_LIBRARIES = ("numpy", "scikit-learn", "opencv-python-headless", "onnxruntime", "openvino")
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,23 +324,10 @@ def _provenance(learned: _Learned, options: TrainingOptions) -> dict[str, Any]:
     for content, label in sorted((content, label or "") for content, label in pairs):
         digest.update(f"{content}\t{label}\n".encode("utf-8", "surrogateescape"))
     return {
-        "genus": __version__,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": options.command,
+        **provenance_of(options.command, options.random_state),
         "data": learned.data.origin,
         "data_hash": digest.hexdigest(),
         "n_images": len(learned.data),
         "split": {"kind": learned.division.kind, "n_train": len(learned.train), "n_test": len(learned.test)},
         "refit_on_all": options.refit,
-        "random_state": options.random_state,
-        "python": platform.python_version(),
-        "engines": list(available_engines()),
-        "libraries": {name: found for name in _LIBRARIES if (found := _version(name))},
     }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -99,7 +99,7 @@ def write_report(content: ReportContent, path: str | PathLike[str]) -> None:
     write_text(path, render_report(content))
 
 
-def render_page(template: str, values: Mapping[str, Any]) -> str:
+def render_page(template: str, values: Mapping[str, Any], *, scripts: Sequence[str] = ("page.js",)) -> str:
     """Render one of the templates; every page kind goes through here.
 
     Parameters
@@ -108,14 +108,18 @@ def render_page(template: str, values: Mapping[str, Any]) -> str:
         Its file name; it extends `base.html`.
     values : mapping of str to object
         What the template names.
+    scripts : sequence of str
+        The scripts that the page runs, one after the other.
 
     Returns
     -------
     str
         HTML without characters that HTML or UTF-8 forbid.
     """
+    from markupsafe import Markup
+
     environment = _environment()
-    script = _source(environment, "page.js")
+    script = Markup("\n").join(_source(environment, name) for name in scripts)
     page = environment.get_template(template).render(
         style=_source(environment, "page.css"), script=script, script_hash=_hash(script), **values
     )
