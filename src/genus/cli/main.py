@@ -18,6 +18,8 @@ from genus.cli.outcome import INTERRUPTED, settle, settled
 VERBS = {
     "data": "Describe images before training: how many, of what kind, what is wrong with them.",
     "train": "Train a classifier on labelled images.",
+    "cluster": "Sort unlabelled images into groups.",
+    "name": "Give groups names, and make labels of them.",
     "evaluate": "Measure a model on labelled images it was not trained on.",
     "predict": "Say what is in images.",
     "features": "Turn images into feature vectors.",

@@ -1,6 +1,7 @@
 """Options that several verbs share, spelt and explained once."""
 
 from enum import Enum, StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -142,6 +143,13 @@ def make_runtime(
     from genus.images.decode import Limits
 
     return Runtime(engine=engine.value, workers=workers, cache=cache, limits=Limits(max_pixels=max_pixels))
+
+
+def data_name(data: str) -> str:
+    """Return a name for what is made of data: the data's own."""
+    path = Path(data).expanduser().resolve()
+    name = path.stem if path.is_file() else path.name
+    return name if name and not any(c in name for c in "*?[") else "model"
 
 
 def read_named(

@@ -75,7 +75,7 @@ class Sorter:
         _make(below)
         path = source.path
         if path is None:
-            return _write(source, below)
+            return write_image(source, below)
         target, is_new = _place(below, path.name, lambda other: filecmp.cmp(other, path, shallow=False))
         try:
             if is_new:
@@ -130,8 +130,16 @@ def _copy(path: Path, target: Path) -> None:
         shutil.copystat(path, target)
 
 
-def _write(source: "ImageSource", folder: Path) -> Path:
-    """Write an image that is no file: a cell of a Parquet file."""
+def write_image(source: "ImageSource", folder: Path) -> Path:
+    """Write an image that is no file, such as a cell of a Parquet file, as one; returns where it is.
+
+    Raises
+    ------
+    OutputError
+        It cannot be written.
+    ImageError
+        It cannot be read again from where it is stored.
+    """
     from genus.images.sniff import sniff
 
     data = source.read(_MAX_BYTES)

@@ -29,6 +29,7 @@ from genus.cli.options import (
     Seed,
     SplitColumn,
     Workers,
+    data_name,
     make_runtime,
     read_named,
 )
@@ -136,7 +137,7 @@ def train(
       genus train flowers/ --dry-run
     """
     console = Console(quiet)
-    model = Path(output) if output else Path(f"{_name(data)}.onnx")
+    model = Path(output) if output else Path(f"{data_name(data)}.onnx")
     page = None if dry_run else _check_outputs(model, report, no_report=no_report, force=force)
 
     from genus.estimators.classifier import ImageClassifier
@@ -174,13 +175,6 @@ def _check_outputs(model: Path, report: str | None, *, no_report: bool, force: b
     page = check_writable(report or model.with_suffix(".report.html"), force=force)
     check_different(str(model), str(page))
     return page
-
-
-def _name(data: str) -> str:
-    """Name a model after its data."""
-    path = Path(data).expanduser().resolve()
-    name = path.stem if path.is_file() else path.name
-    return name if name and not any(c in name for c in "*?[") else "model"
 
 
 def _heads(text: str | None) -> list[str] | None:

@@ -184,7 +184,7 @@ def compare_views(
     by a sample; the consensus is taken of all rows.
     """
     start = time.perf_counter()
-    names = _checked_names(algorithms, metric, y)
+    names = checked_algorithms(algorithms, metric, has_labels=y is not None and any(y))
     rng = np.random.default_rng(random_state)
     known = constraints or Constraints.of(len(views))
     sample = _sample(known, rng)
@@ -213,9 +213,8 @@ def compare_views(
     )
 
 
-def _checked_names(
-    algorithms: Sequence[str] | None, metric: str, y: Sequence[str | None] | None
-) -> tuple[str, ...]:
+def checked_algorithms(algorithms: Sequence[str] | None, metric: str, *, has_labels: bool) -> tuple[str, ...]:
+    """Return the algorithms to try; raise a ParameterError for an unknown one, or a metric that cannot be."""
     names = tuple(ALGORITHMS) if algorithms is None else tuple(algorithms)
     if unknown := [name for name in names if name not in ALGORITHMS]:
         raise ParameterError(f"no algorithm named {unknown[0]!r}. There are: {', '.join(ALGORITHMS)}.")
@@ -223,7 +222,7 @@ def _checked_names(
         raise ParameterError(f"no algorithm to try. There are: {', '.join(ALGORITHMS)}.")
     if metric not in METRICS:
         raise ParameterError(f"no metric named {metric!r}. There are: {', '.join(METRICS)}.")
-    if metric == "adjusted_rand" and (y is None or not any(y)):
+    if metric == "adjusted_rand" and not has_labels:
         raise ParameterError("metric='adjusted_rand' needs labels, and none are known.")
     return names
 

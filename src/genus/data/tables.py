@@ -4,7 +4,7 @@ import csv
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +18,11 @@ _IMAGE_COLUMNS = ("path", "image", "filename", "file_name", "file", "filepath", 
 _LABEL_COLUMNS = ("label", "class", "category", "target", "labels")
 _SPLIT_COLUMNS = ("split", "subset", "partition")
 _GROUP_COLUMNS = ("group", "patient", "patient_id", "group_id")
+_CONFIDENCE = "confidence"  # a column of the tables that genus predict and genus name write
+_NOT_CHECKED = (
+    "the labels have a confidence, so a machine gave them: the figures say how well they can be learned, not how right "
+    "they are; for that, evaluate on images that a person has labelled"
+)
 _MAX_FIELD = 1 << 24
 _SHOWN = 3
 
@@ -54,9 +59,20 @@ def read_table(path: Path, options: TableOptions) -> Dataset:
     DataError
         A column is missing, no image exists, an image has two labels, a split has an unknown name.
     """
-    rows = _json_rows(path) if path.suffix.lower() in (".jsonl", ".ndjson", ".json") else _csv_rows(path)
+    rows = read_rows(path)
     root = Path(options.root) if options.root else path.parent
     return dataset_of_rows(rows, str(path), root, options)
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Read the rows of a CSV, TSV or JSON-lines table as they are.
+
+    Raises
+    ------
+    DataError
+        It cannot be read, or is no such table.
+    """
+    return _json_rows(path) if path.suffix.lower() in (".jsonl", ".ndjson", ".json") else _csv_rows(path)
 
 
 def dataset_of_rows(rows: Sequence[Row], origin: str, root: Path, options: TableOptions) -> Dataset:
@@ -74,7 +90,8 @@ def dataset_of_rows(rows: Sequence[Row], origin: str, root: Path, options: Table
         table.add(
             number, source, *(label_name(row.get(name)) if name else None for name in (label, split, group))
         )
-    return table.dataset(has_label=bool(label), has_split=bool(split), has_group=bool(group))
+    found = table.dataset(has_label=bool(label), has_split=bool(split), has_group=bool(group))
+    return replace(found, notes=(*found.notes, _NOT_CHECKED)) if label and _CONFIDENCE in columns else found
 
 
 def image_column(columns: Sequence[str], options: TableOptions, origin: str) -> str:

@@ -1,5 +1,6 @@
 """Images sorted into groups, as plain values that the command line, the page and Python users share."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from genus.cluster.clusterer import NOISE, Clusterer
 from genus.cluster.comparison import Given
 from genus.cluster.confidence import soften
+from genus.cluster.layout import lay_out
 from genus.cluster.preparation import Preparation
 from genus.cluster.tree import MergeTree, build_tree
 from genus.data.dataset import SkippedImage
@@ -58,6 +60,8 @@ class GroupedImages:
         Versions, seed, command.
     group_names : mapping of int to str
         What a person called the groups; "-" for one that is dropped.
+    placed : (m, 2) float32 or None
+        Where each distinct image lies on the map; None computes it when it is asked for.
     """
 
     origin: str
@@ -75,6 +79,7 @@ class GroupedImages:
     comparison: Mapping[str, Any]
     provenance: Mapping[str, Any]
     group_names: Mapping[int, str]
+    placed: Floats | None = None
 
     @property
     def rows(self) -> Floats:
@@ -128,6 +133,18 @@ class GroupedImages:
         """The first image of each distinct one, int64 (m,)."""
         places = np.flatnonzero(self.row >= 0)
         return places[np.unique(self.row[places], return_index=True)[1]]
+
+    @cached_property
+    def map_places(self) -> Floats:
+        """A place in the unit square for each distinct image, float32 (m, 2): what is alike lies together."""
+        return lay_out(next(iter(self.views.values()))) if self.placed is None else self.placed
+
+    def known_labels(self, number: int, n: int = 3) -> list[tuple[str, float]]:
+        """Return the `n` most frequent labels that came with a group's images, with their shares."""
+        if self.truth is None:
+            return []
+        found = Counter(label for i in np.flatnonzero(self.labels == number) if (label := self.truth[i]))
+        return [(label, times / found.total()) for label, times in found.most_common(n)]
 
     def members(self, number: int) -> Labels:
         """Return the rows of a group.
@@ -193,15 +210,29 @@ class GroupedImages:
             self.members(number)
         return replace(self, group_names={**self.group_names, **names})
 
-    def regrouped(self, row_labels: Labels) -> "GroupedImages":
-        """Return the same images in other groups; names stay with the numbers that are left."""
+    def regrouped(self, row_labels: Labels, note: str) -> "GroupedImages":
+        """Return the same images in other groups; names stay with the numbers that are left.
+
+        Parameters
+        ----------
+        row_labels : (m,) int64
+            The number of each distinct image's group; -1 for noise.
+        note : str
+            What was done, for whoever looks at the groups later.
+        """
         clusterer = Given(row_labels).fit(self.rows)
         numbers = [
             int(row_labels[np.flatnonzero(clusterer.labels_ == group)[0]])
             for group in range(clusterer.n_clusters_)
         ]
         names = {number: name for number, name in self.group_names.items() if number in numbers}
-        return replace(self, clusterer=clusterer, numbers=tuple(numbers), group_names=names)
+        return replace(
+            self,
+            clusterer=clusterer,
+            numbers=tuple(numbers),
+            group_names=names,
+            comparison={**self.comparison, "notes": [*self.comparison["notes"], note]},
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON: the groups and what was tried."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genus.cluster.comparison import Comparison, compare_views
+from genus.cluster.comparison import Comparison, checked_algorithms, compare_views
 from genus.cluster.constraints import Constraints
 from genus.cluster.export import ClusterHead
 from genus.cluster.preparation import Preparation
@@ -56,7 +56,7 @@ def group_images(
         An option cannot work.
     """
     n = len(dataset)
-    check_memory(n, options.feature_set.n_features)
+    _check(dataset, options)
     seen = _see(dataset, options, progress)
     known = _constraints(wishes or Wishes(), seen.row, len(seen.views))
     if note := cost_note(len(seen.views), options):
@@ -112,6 +112,16 @@ def model_of(grouped: GroupedImages) -> ModelFile:
         "provenance": dict(grouped.provenance),
     }
     return build_model_file(FeatureSet.from_dict(dict(grouped.features)), head, classes, details)
+
+
+def _check(dataset: Dataset, options: GroupingOptions) -> None:
+    """Find out before the work what cannot work."""
+    n, wanted = len(dataset), options.n_clusters
+    checked_algorithms(options.algorithms, options.metric, has_labels=any(dataset.labels or ()))
+    least = wanted if isinstance(wanted, int) else 1 if wanted is None else wanted[0]
+    if n < least:
+        raise DataError(f"{dataset.origin}: {n} images cannot make {least} groups.")
+    check_memory(n, options.feature_set.n_features)
 
 
 def _see(dataset: Dataset, options: GroupingOptions, progress: Progress) -> _Seen:

@@ -18,7 +18,7 @@ from genus.files import atomic_write
 
 FORMAT_VERSION = 1
 _PREPARATION = ("n_components", "whiten", "power", "blocks", "use", "random_state")
-_ARRAYS = ("row", "labels", "prototypes", "prototype_labels", "mean", "components")
+_ARRAYS = ("row", "labels", "prototypes", "prototype_labels", "mean", "components", "placed")
 
 
 def write_grouping(grouped: GroupedImages, path: str | PathLike[str]) -> None:
@@ -55,6 +55,7 @@ def write_grouping(grouped: GroupedImages, path: str | PathLike[str]) -> None:
         "prototype_labels": found.prototype_labels_,
         "mean": prepared.mean_,
         "components": prepared.components_,
+        "placed": grouped.map_places,
         **{f"view {name}": rows for name, rows in grouped.views.items()},
     }
     with atomic_write(path) as file:
@@ -71,7 +72,7 @@ def read_grouping(path: str | PathLike[str]) -> GroupedImages:
     """
     source = Path(path)
     try:
-        with np.load(source, allow_pickle=False) as file:
+        with source.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         about = json.loads(arrays.pop("about").tobytes())
         if about["format"] > FORMAT_VERSION:
@@ -108,6 +109,7 @@ def _restored(about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Grouped
         comparison=about["comparison"],
         provenance=about["provenance"],
         group_names={int(number): str(name) for number, name in about["group_names"].items()},
+        placed=arrays["placed"],
     )
 
 
@@ -121,6 +123,7 @@ def _check_shapes(
         and labels.shape == (m,)
         and row.shape == (len(about["names"]),)
         and arrays["prototypes"].shape[1:] == (d,)
+        and arrays["placed"].shape == (m, 2)
         and int(row.max(initial=-1)) < m
         and int(labels.max(initial=-1)) + 1 == len(about["numbers"])
         and all(name in arrays for name in _ARRAYS)

@@ -59,7 +59,8 @@ def split_group(
     labels = grouped.row_labels.copy()
     fresh = max(grouped.numbers) + 1
     labels[members] = np.where(parts == 0, number, fresh + parts - 1)
-    return grouped.regrouped(labels)
+    made = ", ".join(str(n) for n in np.unique(labels[members]))
+    return grouped.regrouped(labels, f"group {number} was split by hand into {made}")
 
 
 def merge_groups(grouped: GroupedImages, numbers: Sequence[int]) -> GroupedImages:
@@ -75,4 +76,5 @@ def merge_groups(grouped: GroupedImages, numbers: Sequence[int]) -> GroupedImage
     labels = grouped.row_labels.copy()
     for number in numbers:
         labels[grouped.members(number)] = min(numbers)
-    return grouped.regrouped(labels)
+    merged = ", ".join(map(str, sorted(set(numbers))))
+    return grouped.regrouped(labels, f"groups {merged} were merged by hand into {min(numbers)}")

@@ -15,6 +15,13 @@ WHAT_IT_MEANS = {
 }
 """The columns of the table of trials, in the order shown."""
 
+WHAT_TRUTH_MEANS = {
+    "adj. Rand": "adjusted Rand index with the known labels: 1 is the same grouping, 0 is chance",
+    "NMI": "normalised mutual information with them, 0 to 1; their V-measure is the same number",
+    "matched": "Hungarian accuracy: the share right when each label is matched with one group",
+}
+"""The columns that are there where labels are known."""
+
 _METRICS = {
     "agreement": "agrees best with the others",
     "silhouette": "has the highest silhouette",

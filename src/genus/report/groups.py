@@ -1,7 +1,6 @@
 """The page of groups: what each is, how they lie, what was tried and why the winner won."""
 
 import os
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,16 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genus.cluster.layout import lay_out
 from genus.errors import ImageError
 from genus.estimators.grouped import GroupedImages
 from genus.features.runtime import available_cores
 from genus.files import write_text
 from genus.images.source import ImageSource, as_source
 from genus.images.thumbnail import data_uri, thumbnail
+from genus.progress import SILENT, Progress
 from genus.report.content import Fact, SkippedRow
 from genus.report.dendrogram import draw_dendrogram
-from genus.report.group_words import WHAT_IT_MEANS, basis, headline, why
+from genus.report.group_words import WHAT_IT_MEANS, WHAT_TRUTH_MEANS, basis, headline, why
 from genus.report.page import render_page
 
 _TYPICAL, _DOUBTFUL = 12, 6  # pictures a group
@@ -68,7 +67,7 @@ def write_groups_page(
     title: str,
     folder: str,
     sources: Sources | None = None,
-    random_state: int | None = 0,
+    progress: Progress = SILENT,
 ) -> None:
     """Write the page of groups, whole or not at all.
 
@@ -82,17 +81,14 @@ def write_groups_page(
         Where the groups are kept, for the commands that the page proposes.
     sources : mapping of str to ImageSource, or None
         The images by name; None takes names for paths.
-    random_state : int or None
-        Seed of the map.
+    progress : Progress
 
     Raises
     ------
     OutputError
         It cannot be written.
     """
-    write_text(
-        path, render_groups(grouped, title=title, folder=folder, sources=sources, random_state=random_state)
-    )
+    write_text(path, render_groups(grouped, title=title, folder=folder, sources=sources, progress=progress))
 
 
 def render_groups(
@@ -101,13 +97,13 @@ def render_groups(
     title: str,
     folder: str,
     sources: Sources | None = None,
-    random_state: int | None = 0,
+    progress: Progress = SILENT,
 ) -> str:
     """Return the page of groups as HTML (see `write_groups_page`)."""
     typical, doubtful = grouped.representatives(_TYPICAL), grouped.borderline(_DOUBTFUL)
     outliers = grouped.outliers[:_MAX_OUTLIERS]
     shown = np.unique(np.concatenate([*typical.values(), *doubtful.values(), outliers]))
-    uris = _pictures(grouped.names, shown, sources, _SIZE)
+    uris = _pictures(grouped.names, shown, sources, _SIZE, progress)
     picture = partial(_picture, grouped, uris)
     groups = [
         _group_view(
@@ -125,11 +121,11 @@ def render_groups(
         "groups": groups,
         "outliers": [picture(i) for i in outliers],
         "n_outliers": len(grouped.outliers),
-        "map": _map_data(grouped, sources, random_state),
+        "map": _map_data(grouped, sources, progress),
         "tree": draw_dendrogram(tree.merges, tree.heights) if len(groups) > 1 else None,
         "why": why(grouped),
         "trials": compared["rows"],
-        "meanings": WHAT_IT_MEANS,
+        "meanings": WHAT_IT_MEANS | (WHAT_TRUTH_MEANS if compared["rows"][0]["truth"] else {}),
         "metric": compared["metric"],
         "numbers": compared["numbers"],
         "n_found": compared["n_clusters"],
@@ -153,7 +149,7 @@ def _group_view(
         size=size,
         share=size / max(1, int((grouped.labels >= 0).sum())),
         cohesion=grouped.cohesion[number],
-        known=_known(grouped, number),
+        known=tuple(grouped.known_labels(number)),
         typical=tuple(typical),
         doubtful=tuple(doubtful),
     )
@@ -164,14 +160,6 @@ def hue_of(number: int) -> float:
     return round((_FIRST_HUE + number * _GOLDEN_ANGLE) % 360, 1)
 
 
-def _known(grouped: GroupedImages, number: int) -> tuple[tuple[str, float], ...]:
-    """Return the most frequent labels that came with a group's images, with their shares."""
-    if grouped.truth is None:
-        return ()
-    found = Counter(grouped.truth[i] for i in np.flatnonzero(grouped.labels == number) if grouped.truth[i])
-    return tuple((str(label), n / found.total()) for label, n in found.most_common(3))
-
-
 def _picture(grouped: GroupedImages, uris: Mapping[int, str | None], i: int) -> Picture:
     name = grouped.names[i]
     return Picture(
@@ -180,12 +168,19 @@ def _picture(grouped: GroupedImages, uris: Mapping[int, str | None], i: int) -> 
 
 
 def _pictures(
-    names: Sequence[str], places: NDArray[np.int64], sources: Sources | None, size: int
+    names: Sequence[str], places: NDArray[np.int64], sources: Sources | None, size: int, progress: Progress
 ) -> dict[int, str | None]:
     """Make small copies of some images, on all cores."""
     one = partial(_small_copy, names, sources, size)
-    with ThreadPoolExecutor(available_cores()) as pool:
-        return dict(zip(places.tolist(), pool.map(one, places.tolist()), strict=True))
+    found = {}
+    with (
+        ThreadPoolExecutor(available_cores()) as pool,
+        progress.task("pictures for the page", total=len(places), unit="images") as task,
+    ):
+        for place, uri in zip(places.tolist(), pool.map(one, places.tolist()), strict=True):
+            found[place] = uri
+            task.advance()
+    return found
 
 
 def _small_copy(names: Sequence[str], sources: Sources | None, size: int, i: int) -> str | None:
@@ -196,18 +191,18 @@ def _small_copy(names: Sequence[str], sources: Sources | None, size: int, i: int
         return None  # the page then shows the name alone
 
 
-def _map_data(grouped: GroupedImages, sources: Sources | None, random_state: int | None) -> dict[str, Any]:
+def _map_data(grouped: GroupedImages, sources: Sources | None, progress: Progress) -> dict[str, Any]:
     """Return the points of the map: places, groups, names, and pictures for as many as fit a page."""
-    rng = np.random.default_rng(random_state)
+    rng = np.random.default_rng(0)
     m = len(grouped.rows)
-    places = lay_out(next(iter(grouped.views.values())), random_state)
+    places = grouped.map_places
     rows = np.arange(m) if m <= _MAX_POINTS else np.sort(rng.choice(m, _MAX_POINTS, replace=False))
     images = grouped.first[rows]
     seen = (
         np.arange(len(rows)) if len(rows) <= _MAX_HOVER else rng.choice(len(rows), _MAX_HOVER, replace=False)
     )
     seen = np.sort(seen)
-    uris = _pictures(grouped.names, images[seen], sources, _SMALL)
+    uris = _pictures(grouped.names, images[seen], sources, _SMALL, progress)
     names = [grouped.names[i] for i in images]
     start = len(os.path.commonpath(names)) + 1 if len(names) > 1 and all(map(os.path.isabs, names)) else 0
     return {
@@ -237,10 +232,7 @@ def _facts(grouped: GroupedImages) -> list[Fact]:
 
 
 def _commands(grouped: GroupedImages, folder: str) -> list[str]:
-    numbers = sorted(grouped.numbers)[:3]
-    named = " ".join(f"{number}=NAME" for number in numbers) + (" ..." if len(grouped.numbers) > 3 else "")
-    return [
-        f"genus name {folder} --suggest",
-        f"genus name {folder} {named}",
-        f"genus train {os.path.join(folder, 'labels.csv')}",
-    ]
+    unnamed = [number for number in sorted(grouped.numbers) if number not in grouped.group_names]
+    pairs = " ".join(f"{number}=NAME" for number in unnamed[:3]) + (" ..." if len(unnamed) > 3 else "")
+    naming = [f"genus name {folder} --suggest", f"genus name {folder} {pairs}"] if unnamed else []
+    return [*naming, f"genus train {os.path.join(folder, 'labels.csv')}"]
