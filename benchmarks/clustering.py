@@ -1,16 +1,28 @@
-"""Is the chosen grouping near the best that was tried? And how fast is K-Means?
+"""Is the chosen grouping near the best that was tried, what is it worth, and what does it cost?
 
-`python benchmarks/clustering.py [--only choice kmeans] [--sets ...] [--quick]`
+`python benchmarks/clustering.py [--only PART ...] [--sets NAME ...] [--quick]`
 
 choice
     The single-label sets with their labels hidden. With the number of classes given, and with it unknown: the adjusted
     Rand index of the grouping that `genus.cluster.comparison` chooses, beside the best and the median of all
     that were tried. With the number unknown, "all" means every algorithm, preparation and number of groups.
+subsets
+    The search for the number on random classes of the sets.
+seeds
+    Adjusted Rand index with a few labels known.
+path
+    Two sets from unlabelled images to a classifier: each group gets the name of its majority class, a classifier is
+    trained on these labels and tested on images set aside, beside one trained on the true labels.
 kmeans
-    Seconds and inertia of K-Means beside scikit-learn's on rows drawn from 100 overlapping groups, k = 50, and on
-    features of photographs.
+    Seconds and inertia of K-Means beside scikit-learn's on rows drawn from 100 overlapping groups, k = 50.
+growth
+    Seconds and memory at 1,000, 10,000 and 100,000 rows.
+memory
+    Ward's tree of 50,000 rows.
+comparison
+    All that `genus cluster` does with 10,000 images whose features are in the cache.
 
-Prints Markdown; writes benchmarks/out/clustering.json.
+Prints Markdown; adds to benchmarks/out/clustering.json.
 """
 
 import argparse
@@ -24,67 +36,67 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans as ScikitKMeans
 
+from clustering_cost import measure_comparison, measure_growth, measure_memory
+from clustering_path import measure_path, measure_seeds, measure_subsets, set_views
 from genus.cluster.comparison import Comparison, compare_views
 from genus.cluster.kmeans import KMeans
 from genus.cluster.number_search import candidate_numbers
-from genus.cluster.views import Views, fit_preparations, make_views
-from genus.features.feature_set import feature_set_for
-from genus.features.stream import extract
-from genus.features.table import FeatureTable
-from real_sets import OUT, SINGLE_LABEL, load_set
+from real_sets import OUT, SINGLE_LABEL
 
 GOALS = {"given": 0.95, "unknown": 0.80}
 ROUNDS = 3
 SHAPES = ((20_000, 512), (200_000, 128))
+PARTS = ("choice", "subsets", "seeds", "path", "kmeans", "growth", "memory", "comparison")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--only", nargs="+", default=["choice", "kmeans"], choices=["choice", "kmeans"])
+    parser.add_argument("--only", nargs="+", default=PARTS, choices=PARTS)
     parser.add_argument("--sets", nargs="+", default=list(SINGLE_LABEL), choices=SINGLE_LABEL)
     parser.add_argument("--quick", action="store_true", help="the smallest set, few rows")
     args = parser.parse_args()
-    record: dict[str, Any] = {}
-    if "choice" in args.only:
-        record["choice"] = measure_choice(["hymenoptera"] if args.quick else args.sets)
-    if "kmeans" in args.only:
-        record["kmeans"] = measure_kmeans([(2000, 64)] if args.quick else SHAPES)
+    measure: dict[str, Callable[[], dict[str, Any]]] = {
+        "choice": lambda: measure_choice(["hymenoptera"] if args.quick else args.sets),
+        "subsets": lambda: measure_subsets(args.quick),
+        "seeds": lambda: measure_seeds(args.quick),
+        "path": lambda: measure_path(args.quick),
+        "kmeans": lambda: measure_kmeans([(2000, 64)] if args.quick else SHAPES),
+        "growth": lambda: measure_growth(args.quick),
+        "memory": lambda: measure_memory(args.quick),
+        "comparison": lambda: measure_comparison(args.quick),
+    }
+    for part in args.only:
+        keep(part, measure[part]())
+
+
+def keep(part: str, found: dict[str, Any]) -> None:
+    """Add what was found to the record; parts that were measured before stay in it."""
     OUT.mkdir(exist_ok=True)
-    (OUT / "clustering.json").write_text(json.dumps(record, indent=1), "utf-8")
+    file = OUT / "clustering.json"
+    record = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    file.write_text(json.dumps({**record, part: found}, indent=1), "utf-8")
 
 
 def measure_choice(sets: list[str]) -> dict[str, Any]:
     results: dict[str, Any] = {}
-    print("| set | number | groups | chosen | of the best | best tried | median tried | seconds |")
+    print("\n| set | number | groups | chosen | of the best | best tried | median tried | seconds |")
     print("|---|---|---:|---:|---:|---:|---:|---:|")
     for name in sets:
-        data = load_set(name)
-        table = extract(data.sources, feature_set_for("balanced"))
-        labels = [str(data.labels[i]) for i in table.kept]  # type: ignore[index]
-        views = views_of(table)
+        views, classes = set_views(name)
+        labels = classes.tolist()
         known = compare_views(views, n_clusters=len(set(labels)), y=labels)
         results[f"{name} given"] = show(name, "given", known, truths(known))
         found = compare_views(views, y=labels)
         tried = truths(found)
-        for number in candidate_numbers(len(table)):
+        for number in candidate_numbers(len(views)):
             tried += truths(compare_views(views, n_clusters=number, y=labels))
         results[f"{name} unknown"] = show(name, "unknown", found, tried)
     for kind, goal in GOALS.items():
         shares = [row["share"] for key, row in results.items() if key.endswith(kind)]
         print(f"\nnumber {kind}: {np.mean(shares):.1%} of the best on average (goal {goal:.0%})")
     return results
-
-
-def views_of(table: FeatureTable) -> Views:
-    """Prepare rows as `ImageClusterer` does."""
-    made = fit_preparations(
-        table.X,
-        blocks=[(b.start, b.stop) for b in table.blocks],
-        use=[i for i, b in enumerate(table.blocks) if not b.middle],
-    )
-    return make_views(made, [(np.arange(len(table)), table.X)], len(table))
 
 
 def truths(found: Comparison) -> list[float]:

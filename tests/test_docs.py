@@ -22,6 +22,8 @@ import genus
 from genus.classify.heads import HEADS
 from genus.classify.scores import METRICS
 from genus.cli.main import VERBS, app
+from genus.cluster.trials import ALGORITHMS
+from genus.cluster.trials import METRICS as GROUPING_METRICS
 from genus.estimators.classifier import ImageClassifier
 from genus.features.backbone import BACKBONES
 from genus.features.feature_set import PRESETS, parse_feature_set
@@ -32,7 +34,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), ROOT / "benchmarks" / "peers" / "README.md"])
 # The pages whose commands are run and not only parsed.
-RUN = ("index", "data", "training", "predicting", "report", "model-file", "features")
+RUN = ("index", "data", "clustering", "training", "predicting", "report", "model-file", "features")
 # The pages that train the model they go on to use.
 STARTS_WITHOUT_MODEL = ("README", "index", "training")
 # Options of other programs.
@@ -128,6 +130,8 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
         elif label < len(FLOWERS) and seen[label] <= N_TRAIN + N_TEST:
             save(picture, folder / "flowers-test" / FLOWERS[label] / f"{i:04}.png")
             save(picture, folder / "new" / f"{i:04}.png")
+        if label < len(FLOWERS):
+            save(picture, folder / "photos" / f"{i:04}.png")
     (folder / "labels.csv").write_text("\n".join(rows) + "\n")
     for photo in ("china.jpg", "flower.jpg"):
         Image.fromarray(load_sample_image(photo)).save(folder / photo)
@@ -250,6 +254,7 @@ def page_text(page: str) -> str:
 @pytest.mark.parametrize(
     ("page", "names"),
     [
+        ("clustering", [*(name.lower().replace(" ", "-") for name in ALGORITHMS), *GROUPING_METRICS]),
         ("training", [*HEADS, *PRESETS, *METRICS]),
         ("features", [*BACKBONES]),
         ("python-api", genus.__all__),

@@ -4,6 +4,7 @@ What most people need, imported on first use so that `import genus` stays instan
 
 ======================  ==========================================================
 `ImageClassifier`       train, evaluate and use a classifier (scikit-learn's contract)
+`ImageClusterer`        unlabelled images in, groups out (scikit-learn's contract)
 `FeatureExtractor`      images in, feature vectors out; fits in any scikit-learn pipeline
 `load`                  open a `.onnx` model file
 `read_dataset`          folders, tables and lists of images as one `Dataset`
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from genus.data.read import read_dataset
     from genus.errors import GenusError
     from genus.estimators.classifier import ImageClassifier
+    from genus.estimators.clusterer import ImageClusterer
     from genus.features.extractor import FeatureExtractor
     from genus.predictor import load
 
@@ -26,11 +28,20 @@ _EXPORTS = {
     "FeatureExtractor": "genus.features.extractor",
     "GenusError": "genus.errors",
     "ImageClassifier": "genus.estimators.classifier",
+    "ImageClusterer": "genus.estimators.clusterer",
     "load": "genus.predictor",
     "read_dataset": "genus.data.read",
 }
 
-__all__ = ["FeatureExtractor", "GenusError", "ImageClassifier", "__version__", "load", "read_dataset"]
+__all__ = [
+    "FeatureExtractor",
+    "GenusError",
+    "ImageClassifier",
+    "ImageClusterer",
+    "__version__",
+    "load",
+    "read_dataset",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -165,11 +165,11 @@ def cluster(
         print_json(plan.to_dict()) if json else print_grouping_plan(plan)
         return
     folder = GroupFolder(Path(output or f"{data_name(data)}-groups"))
-    folder.prepare(force=force, files_images=show.how is not None)
-    dataset = folder.adopt(dataset)
-    known = read_wishes(dataset, seeds, must_link, cannot_link)
-    clusterer.fit(dataset, **known, progress=console, command=shlex.join(context.obj))
-    folder.write(clusterer.grouped_, console)
+    with folder.prepared(force=force, files_images=show.how is not None):
+        dataset = folder.adopt(dataset)
+        known = read_wishes(dataset, seeds, must_link, cannot_link)
+        clusterer.fit(dataset, **known, progress=console, command=shlex.join(context.obj))
+        folder.write(clusterer.grouped_, console)
     show.groups(clusterer.grouped_, folder, tried=True)
 
 
@@ -248,9 +248,9 @@ def _algorithms(text: str | None) -> list[str] | None:
     """Turn "k-means,ward" into the names that the comparison knows."""
     if text is None:
         return None
-    from genus.cluster.trials import ALGORITHMS
+    from genus.cluster.trials import algorithm_names
 
-    known = {name.lower().replace(" ", "-"): name for name in ALGORITHMS}
+    known = {name.lower().replace(" ", "-"): name for name in algorithm_names()}
     wanted = [part.strip().lower().replace(" ", "-") for part in text.split(",")]
     if unknown := [part for part in wanted if part not in known]:
         raise ParameterError(f"no algorithm named {unknown[0]!r}. There are: {', '.join(known)}.")

@@ -2,7 +2,8 @@
 
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,8 +75,11 @@ class GroupFolder:
         """Return the files by what they are."""
         return {"page": self.page, "table": self.table, "model": self.model, "state": self.state}
 
-    def prepare(self, *, force: bool, files_images: bool) -> None:
+    @contextmanager
+    def prepared(self, *, force: bool, files_images: bool) -> Iterator[None]:
         """Make the folder, and find out before the work whether all can be written there.
+
+        If the work fails before it leaves anything there, the folder goes again.
 
         Raises
         ------
@@ -91,6 +95,11 @@ class GroupFolder:
             check_writable(target, force=force)
         if files_images:
             self.check_sorted()
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # it is not empty: the usual case
+                self.path.rmdir()
 
     def check_sorted(self) -> None:
         """Raise `OutputError` where class folders are there already: they may be of other groups."""

@@ -49,9 +49,11 @@ def print_trials(grouped: "GroupedImages") -> None:
     from genus.report.words import duration
 
     compared = grouped.comparison
-    truth = compared["rows"][0]["truth"] is not None
     print_line()
     print_line(why(grouped))
+    if compared["n_clusters"] == 1:
+        return
+    truth = compared["rows"][0]["truth"] is not None
     head = ("", "Tried", "rows", "groups", "agreement", "silhouette", "stability", "time")
     rows = [(*head, "adjusted Rand" if truth else "")]
     for i, row in enumerate(compared["rows"][:_MAX_TRIALS]):

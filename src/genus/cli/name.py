@@ -53,7 +53,7 @@ def name(
     Examples:
       genus name out/ --suggest
       genus name out/ 0=daisy 1=tulip 3=daisy 4=-
-      genus train out/labels.csv
+      genus name out/ --above 0.6 --link
     """
     console = Console(quiet)
     place = GroupFolder(Path(folder))

@@ -14,7 +14,16 @@ from genus.cluster.consensus import agreement_matrix, consensus
 from genus.cluster.constraints import Constraints
 from genus.cluster.number_search import NumberRow, candidate_numbers, search_number
 from genus.cluster.preparation import Preparation
-from genus.cluster.trials import ALGORITHMS, CONSENSUS, METRICS, Trial, make_template, score, try_all
+from genus.cluster.trials import (
+    ALGORITHMS,
+    CONSENSUS,
+    METRICS,
+    Trial,
+    algorithm_names,
+    make_template,
+    score,
+    try_all,
+)
 from genus.cluster.views import Views, fit_preparations, make_views
 from genus.errors import DataError, ParameterError
 from genus.metrics.clustering import cluster_agreement
@@ -154,7 +163,7 @@ def compare_views(
     n_clusters : int, (int, int) or None
         The number of groups, a range to search, or None to search from 2 to 40.
     algorithms : sequence of str or None
-        Names from `ALGORITHMS`; None for all.
+        Names from `genus.cluster.trials.algorithm_names()`; None tries the built-in ones.
     metric : str, default "agreement"
         What groupings are ranked by; see `METRICS`.
     y : sequence of n str or None, or None
@@ -216,10 +225,11 @@ def compare_views(
 def checked_algorithms(algorithms: Sequence[str] | None, metric: str, *, has_labels: bool) -> tuple[str, ...]:
     """Return the algorithms to try; raise a ParameterError for an unknown one, or a metric that cannot be."""
     names = tuple(ALGORITHMS) if algorithms is None else tuple(algorithms)
-    if unknown := [name for name in names if name not in ALGORITHMS]:
-        raise ParameterError(f"no algorithm named {unknown[0]!r}. There are: {', '.join(ALGORITHMS)}.")
+    known = algorithm_names()
+    if unknown := [name for name in names if name not in known]:
+        raise ParameterError(f"no algorithm named {unknown[0]!r}. There are: {', '.join(known)}.")
     if not names:
-        raise ParameterError(f"no algorithm to try. There are: {', '.join(ALGORITHMS)}.")
+        raise ParameterError(f"no algorithm to try. There are: {', '.join(known)}.")
     if metric not in METRICS:
         raise ParameterError(f"no metric named {metric!r}. There are: {', '.join(METRICS)}.")
     if metric == "adjusted_rand" and not has_labels:
@@ -250,7 +260,7 @@ def _number(
             raise DataError(f"{wanted} groups need as many rows at least; there are {n}.")
         return (), int(wanted)
     if n < 4:
-        return (), 1
+        return (), 1 if wanted is None else min(wanted[0], n)
     low, high = (max(2, min(known.n_seeds, n - 1)), None) if wanted is None else wanted
     if low < 2 or (high is not None and not low <= high < n):
         raise ParameterError(f"n_clusters={wanted!r}: expected a range within 2 and {n - 1}.")

@@ -32,7 +32,9 @@ ALGORITHMS: dict[str, tuple[str, dict[str, Any]]] = {
     "spectral": ("spectral", {}),
     "HDBSCAN": ("hdbscan", {}),
 }
-"""What is tried: a part of `CLUSTERERS` and its parameters. Constraints add a K-Means that starts from them."""
+"""What is tried: a part of `CLUSTERERS` and its parameters. Constraints add a K-Means that starts from them.
+
+Other parts of `CLUSTERERS`, such as those of other packages, are tried where they are named."""
 
 METRICS = {
     "agreement": True,
@@ -113,6 +115,18 @@ class Trial:
         return -np.inf if np.isnan(raw) else float(raw) if METRICS[metric] else -float(raw)
 
 
+def algorithm_names() -> list[str]:
+    """Name what can be tried: the built-in algorithms, and clusterers that other packages have registered.
+
+    Examples
+    --------
+    >>> algorithm_names()[:3]
+    ['K-Means', 'Mini-Batch K-Means', 'Ward']
+    """
+    built_in = {part for part, _ in ALGORITHMS.values()}
+    return [*ALGORITHMS, *(name for name in CLUSTERERS if name not in built_in)]
+
+
 def try_all(
     names: Sequence[str],
     views: Views,
@@ -147,10 +161,9 @@ def make_template(
         starts = [rows[part].mean(axis=0) for part in constraints.known_parts()[:k]]
         seeded: Clusterer = CLUSTERERS.get("kmeans")(k, init=np.stack(starts), random_state=seed)
         return seeded
-    part, parameters = ALGORITHMS[name]
-    number = {} if part == "hdbscan" else {"n_clusters": k}
-    made: Clusterer = CLUSTERERS.get(part)(**parameters, **number, random_state=seed)
-    return made
+    part, parameters = ALGORITHMS.get(name, (name, {}))
+    made: Clusterer = CLUSTERERS.get(part)(**parameters, random_state=seed)
+    return made.set_params(n_clusters=k) if "n_clusters" in made.get_params() else made
 
 
 def score(

@@ -103,10 +103,15 @@ class GroupedImages:
 
     @cached_property
     def row_distances(self) -> Floats:
-        """Distance of each distinct image to its group, float32 (m,); to the nearest group for noise."""
-        codes = np.where(self.clusterer.labels_ >= 0, self.clusterer.labels_, self._squared.argmin(axis=1))
-        codes = np.minimum(codes, len(self.numbers) - 1)
-        return np.sqrt(self._squared[np.arange(len(codes)), codes])
+        """Distance of each distinct image to its group's centre, float32 (m,); to the nearest group's for noise.
+
+        To the centre and not to the nearest prototype: an image that is like no other may be a prototype itself.
+        """
+        squared = self._squared[:, : len(self.numbers)]
+        codes = np.where(self.clusterer.labels_ >= 0, self.clusterer.labels_, squared.argmin(axis=1))
+        away = self.rows - self.clusterer.cluster_centers_[codes]
+        distances: Floats = np.sqrt((away**2).sum(axis=1, dtype=np.float32))
+        return distances
 
     @cached_property
     def row_confidence(self) -> Floats:
@@ -124,7 +129,7 @@ class GroupedImages:
     def cohesion(self) -> dict[int, float]:
         """Mean cosine of each group's images with their mean, 0 to 1: higher is more alike."""
         return {
-            number: float(np.mean(members @ _unit(members.mean(axis=0))))
+            number: float(np.mean(members @ _unit(members.mean(axis=0)))) if len(members) > 1 else 1.0
             for number, members in ((number, self.rows[self.members(number)]) for number in self.numbers)
         }
 

@@ -58,6 +58,7 @@ def group_images(
     n = len(dataset)
     _check(dataset, options)
     seen = _see(dataset, options, progress)
+    _check_number(len(seen.views), "different images that can be read", dataset, options)
     known = _constraints(wishes or Wishes(), seen.row, len(seen.views))
     if note := cost_note(len(seen.views), options):
         progress.say(note)
@@ -116,12 +117,16 @@ def model_of(grouped: GroupedImages) -> ModelFile:
 
 def _check(dataset: Dataset, options: GroupingOptions) -> None:
     """Find out before the work what cannot work."""
-    n, wanted = len(dataset), options.n_clusters
     checked_algorithms(options.algorithms, options.metric, has_labels=any(dataset.labels or ()))
-    least = wanted if isinstance(wanted, int) else 1 if wanted is None else wanted[0]
+    _check_number(len(dataset), "images", dataset, options)
+    check_memory(len(dataset), options.feature_set.n_features)
+
+
+def _check_number(n: int, of_what: str, dataset: Dataset, options: GroupingOptions) -> None:
+    wanted = options.n_clusters
+    least = wanted[0] if isinstance(wanted, tuple) else wanted or 1
     if n < least:
-        raise DataError(f"{dataset.origin}: {n} images cannot make {least} groups.")
-    check_memory(n, options.feature_set.n_features)
+        raise DataError(f"{dataset.origin}: {n} {of_what} cannot make {least} groups.")
 
 
 def _see(dataset: Dataset, options: GroupingOptions, progress: Progress) -> _Seen:

@@ -18,7 +18,8 @@ _ALGORITHM_SECONDS = 0.6  # one algorithm on one preparation, with its stability
 _SECONDS_PER_ROW = 1e-4  # all rows grouped at last
 _WORTH_SAYING = 5.0  # seconds
 _BASE_MB = 450.0  # libraries, an engine, distances of the rows compared on
-_TABLE_ROWS = 10_000  # features in memory at once, and as much again while they are prepared
+_TABLE_ROWS = 10_000  # features in memory at once
+_COPIES = 4  # of them at the peak, while they are prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +85,10 @@ def memory_mb(n_images: int, n_features: int) -> float:
     Examples
     --------
     >>> round(memory_mb(100_000, 6352)), round(memory_mb(1_000_000, 6352))
-    (997, 1342)
+    (1505, 1850)
     """
     width = sum(int(kind["n_components"]) for kind in PREPARATIONS.values())
-    table = 2 * min(n_images, _TABLE_ROWS) * n_features
+    table = _COPIES * min(n_images, _TABLE_ROWS) * n_features
     return _BASE_MB + 4 * (table + n_images * width) / 1e6
 
 

@@ -53,6 +53,10 @@ def basis(grouped: GroupedImages) -> str:
 def why(grouped: GroupedImages) -> str:
     """Say why the winner won."""
     compared: Any = grouped.comparison
+    if compared["n_clusters"] == 1:
+        return (
+            "There is one group: there are too few different images to look for more, or one was asked for."
+        )
     first, metric = compared["rows"][0], compared["metric"]
     of = (
         f"of {len(compared['rows'])} groupings into {compared['n_clusters']}"
