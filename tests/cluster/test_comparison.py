@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 from sklearn.metrics import adjusted_rand_score
 
-from genus.cluster.comparison import Comparison, Given, compare
+from genus.cluster.comparison import Comparison, compare
 from genus.cluster.confidence import soften
 from genus.cluster.constraints import Constraints
+from genus.cluster.given import Given
 from genus.cluster.number_search import candidate_numbers, search_number
 from genus.cluster.trials import ALGORITHMS, METRICS
 from genus.cluster.views import PREPARATIONS, Views

@@ -3,21 +3,23 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from genus.cluster.clusterer import Clusterer, Grouping, group_means
+from genus.cluster.clusterer import Clusterer
 from genus.cluster.confidence import fit_temperature, vote_shares
 from genus.cluster.consensus import agreement_matrix, consensus
 from genus.cluster.constraints import Constraints
+from genus.cluster.given import Given
 from genus.cluster.number_search import NumberRow, candidate_numbers, search_number
 from genus.cluster.preparation import Preparation
 from genus.cluster.trials import (
     ALGORITHMS,
     CONSENSUS,
     METRICS,
+    SPREAD,
     Trial,
     algorithm_names,
     make_template,
@@ -31,6 +33,7 @@ from genus.normalize import Bounds
 from genus.progress import SILENT, Progress
 
 _MAX_ROWS = 3000  # compared on; the others are assigned
+_ENOUGH_SEEDS = 5  # of each group, for label spreading to beat what is found without labels (`--only seeds`)
 
 Floats = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -74,37 +77,6 @@ class Comparison:
     def winner(self) -> Trial:
         """The first row."""
         return self.rows[0]
-
-
-class Given(Clusterer):
-    """A grouping that is known already: gives it centres, prototypes and the power to predict.
-
-    Parameters
-    ----------
-    labels : (n,) int array
-        The group of each row to come; -1 for noise.
-    """
-
-    random_state = 0
-
-    def __init__(self, labels: ArrayLike) -> None:
-        self.labels = labels
-
-    @classmethod
-    def restored(
-        cls, labels: Labels, X: Floats, prototypes: Floats, prototype_labels: Labels, radius: float
-    ) -> Self:
-        """Return a fitted clusterer from what was kept of one: all but the rows' centres, which follow."""
-        made = cls(labels)
-        made.labels_, made.n_clusters_ = labels, int(labels.max()) + 1
-        member = labels >= 0
-        made.cluster_centers_ = group_means(X[member], labels[member], made.n_clusters_)
-        made.prototypes_, made.prototype_labels_ = prototypes, prototype_labels
-        made.radius_, made.tree_, made.n_features_in_ = radius, None, X.shape[1]
-        return made
-
-    def _group(self, X: Floats, rng: np.random.Generator) -> Grouping:
-        return Grouping(np.asarray(self.labels, np.int64))
 
 
 def compare(
@@ -189,8 +161,9 @@ def compare_views(
     -----
     The rule: first the number of groups (`search_number`), then every algorithm on every preparation of the rows,
     and the consensus of them all; the grouping with the highest mean adjusted Rand index with the others is chosen.
-    Algorithms err in different ways, so what they agree on is seldom an error. More than 3,000 rows are represented
-    by a sample; the consensus is taken of all rows.
+    Algorithms err in different ways, so what they agree on is seldom an error. Where constraints name five rows of
+    every group, what these labels become when they are spread to all rows comes before what is found without. More
+    than 3,000 rows are represented by a sample; the consensus is taken of all rows.
     """
     start = time.perf_counter()
     names = checked_algorithms(algorithms, metric, has_labels=y is not None and any(y))
@@ -206,7 +179,7 @@ def compare_views(
     rows = _with_consensus([trial for _, trial in tried.values()], part, k, part_known, rng)
     truth = None if y is None else np.asarray([label or "" for label in y])[sample]
     rows = [_with_truth(row, truth) for row in _with_agreement(rows)]
-    ranked = tuple(sorted(rows, key=lambda row: -row.value(metric)))
+    ranked = _ranked(rows, metric, part_known)
     clusterer = _on_all_rows(ranked[0], fitted, views, k, known, rng)
     clusterer, notes = _constrained(clusterer, views.rows[ranked[0].preparation], known)
     return Comparison(
@@ -286,6 +259,14 @@ def _with_agreement(rows: list[Trial]) -> list[Trial]:
     return [replace(row, agreement=float(mean)) for row, mean in zip(rows, means, strict=True)]
 
 
+def _ranked(rows: Sequence[Trial], metric: str, known: Constraints) -> tuple[Trial, ...]:
+    """Order by the metric; by the usual one, label spreading comes first where it has enough to go by."""
+    has_enough = metric == "agreement" and min(map(len, known.known_parts()), default=0) >= _ENOUGH_SEEDS
+    return tuple(
+        sorted(rows, key=lambda row: (has_enough and row.name == SPREAD, row.value(metric)), reverse=True)
+    )
+
+
 def _with_truth(row: Trial, truth: NDArray[np.str_] | None) -> Trial:
     if truth is None or not (truth != "").any():
         return row
@@ -308,6 +289,8 @@ def _on_all_rows(
             return Given(winner.labels).fit(view)
         votes = [clusterer.predict(views.rows[name]) for (_, name), clusterer in fitted.items()]
         return Given(consensus(votes, k, rng)).fit(view)
+    if winner.name == SPREAD and len(view) > len(winner.labels):
+        return Given(fitted[winner.name, winner.preparation].predict(view)).fit(view)
     if len(view) == len(winner.labels):
         return fitted[winner.name, winner.preparation]
     return make_template(winner.name, k, rng, view, known).fit(view)

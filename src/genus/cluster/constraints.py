@@ -155,6 +155,10 @@ class Constraints:
             found[rows] = placed[part]
         return found
 
+    def name_all(self, k: int) -> bool:
+        """Say whether rows of each of `k` groups are known: as many parts, none of which may be with another."""
+        return 2 <= k == len(self.known_parts()) and len(self.apart) == k * (k - 1) // 2
+
     def known_parts(self) -> list[Labels]:
         """Return the rows of each part that something is known of, the largest first."""
         rows = np.flatnonzero(self.known)

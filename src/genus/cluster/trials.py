@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,13 +13,16 @@ from sklearn.metrics import adjusted_rand_score
 from genus.cluster.clusterer import Clusterer
 from genus.cluster.clusterers import CLUSTERERS
 from genus.cluster.constraints import Constraints
+from genus.cluster.given import Given
 from genus.cluster.scores import balance, calinski_harabasz, davies_bouldin, silhouette
+from genus.cluster.spreading import spread_labels
 from genus.cluster.views import Views
 from genus.metrics.clustering import ClusterAgreement
 from genus.progress import Progress
 
 CONSENSUS = "consensus"
 SEEDED = "seeded K-Means"
+SPREAD = "label spreading"
 ALGORITHMS: dict[str, tuple[str, dict[str, Any]]] = {
     "K-Means": ("kmeans", {}),
     "Mini-Batch K-Means": ("minibatch", {}),
@@ -32,7 +35,8 @@ ALGORITHMS: dict[str, tuple[str, dict[str, Any]]] = {
     "spectral": ("spectral", {}),
     "HDBSCAN": ("hdbscan", {}),
 }
-"""What is tried: a part of `CLUSTERERS` and its parameters. Constraints add a K-Means that starts from them.
+"""What is tried: a part of `CLUSTERERS` and its parameters. Constraints add a K-Means that starts from them and, where
+they name all groups, label spreading.
 
 Other parts of `CLUSTERERS`, such as those of other packages, are tried where they are named."""
 
@@ -75,7 +79,8 @@ class Trial:
     seconds : float
         What the grouping took.
     constraints : float
-        Share of the constraints that it met by itself, 0 to 1; nan where there are none.
+        Share of the constraints that it met by itself, 0 to 1; nan where there are none. For label spreading, of
+        what it says of known rows when they are left out.
     truth : ClusterAgreement or None
         How it matches the labels that are known.
     labels : (m,) int64
@@ -138,7 +143,8 @@ def try_all(
     """Fit every algorithm on every view, and score what it makes."""
     tried = {}
     names = [*names, SEEDED] if constraints and len(constraints.known_parts()) else list(names)
-    with progress.task("algorithms", total=len(names) * len(views.rows)) as task:
+    spreads = constraints.name_all(k)
+    with progress.task("algorithms", total=(len(names) + spreads) * len(views.rows)) as task:
         for name in names:
             for view, rows in views.rows.items():
                 template = make_template(name, k, rng, rows, constraints)
@@ -149,7 +155,22 @@ def try_all(
                 trial = score(name, view, fitted.labels_, views, constraints, seconds, stability)
                 tried[name, view] = fitted, trial
                 task.advance()
+        for view in views.rows if spreads else ():
+            tried[SPREAD, view] = _spread(view, views, constraints)
+            task.advance()
     return tried
+
+
+def _spread(view: str, views: Views, constraints: Constraints) -> tuple[Clusterer, Trial]:
+    """Carry the known labels on; how far constraints are met is judged on known rows that were left out."""
+    start = time.perf_counter()
+    parts, rows = constraints.known_parts(), views.rows[view]
+    labels, held_out = spread_labels(rows, parts)
+    fitted = Given(labels).fit(rows)
+    trial = score(SPREAD, view, fitted.labels_, views, constraints, time.perf_counter() - start)
+    judged = labels.copy()
+    judged[np.concatenate(parts)] = held_out
+    return fitted, replace(trial, constraints=constraints.share_met(judged))
 
 
 def make_template(

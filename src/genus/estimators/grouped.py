@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genus.cluster.clusterer import NOISE, Clusterer
-from genus.cluster.comparison import Given
 from genus.cluster.confidence import soften
+from genus.cluster.given import Given
 from genus.cluster.layout import lay_out
 from genus.cluster.preparation import Preparation
 from genus.cluster.tree import MergeTree, build_tree

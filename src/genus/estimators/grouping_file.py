@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genus.cluster.comparison import Given
+from genus.cluster.given import Given
 from genus.cluster.preparation import Preparation
 from genus.data.dataset import SkippedImage
 from genus.errors import DataError

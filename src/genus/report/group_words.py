@@ -64,6 +64,11 @@ def why(grouped: GroupedImages) -> str:
         else ""
     )
     how = f"{_METRICS[metric]} {of}".strip()
+    if first["name"] == "label spreading" and metric == "agreement":
+        return (
+            "Label spreading: enough images of every group were known, so their labels went on to the images most like "
+            "them, and from these to the next."
+        )
     if first["name"] == "consensus":
         return f"The consensus {how}: it puts together what most of the algorithms put together."
     return f"{first['name']} {how}."
