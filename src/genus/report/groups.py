@@ -107,7 +107,10 @@ def render_groups(
     picture = partial(_picture, grouped, uris)
     groups = [
         _group_view(
-            grouped, number, [picture(i) for i in typical[number]], [picture(i) for i in doubtful[number]]
+            grouped,
+            number,
+            [picture(i) for i in typical[number]],
+            [picture(i) for i in doubtful[number] if i not in typical[number]],
         )
         for number in grouped.sizes
     ]
