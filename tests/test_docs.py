@@ -34,7 +34,17 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), ROOT / "benchmarks" / "peers" / "README.md"])
 # The pages whose commands are run and not only parsed.
-RUN = ("index", "data", "clustering", "training", "predicting", "report", "model-file", "features")
+RUN = (
+    "index",
+    "data",
+    "clustering",
+    "training",
+    "predicting",
+    "report",
+    "model-file",
+    "features",
+    "confidence",
+)
 # The pages that train the model they go on to use.
 STARTS_WITHOUT_MODEL = ("README", "index", "training")
 # Options of other programs.

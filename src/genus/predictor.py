@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genus.data.dataset import Dataset, SkippedImage
-from genus.errors import DataError, ImageError
+from genus.errors import DataError, ImageError, ParameterError
 from genus.features.engines import Runner
 from genus.features.runtime import Runtime
 from genus.images.preprocess import load_image
 from genus.images.source import ImageSource
+from genus.metrics.conformal import ConformalScores, Coverage, check_coverage, measure_coverage
 from genus.model_file import ModelFile, read_model_file
 from genus.progress import SILENT, Progress
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from genus.metrics.evaluation import Evaluation
 
 _AHEAD = 3  # batches in flight for each worker
+COVERAGES = (0.8, 0.9, 0.95, 0.99)
+"""What sets of names are measured for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,6 +76,8 @@ class EvaluationResult:
     notes : tuple of str
         What the reader of the figures should know.
     seconds : float
+    coverages : tuple of Coverage
+        How sets of names did, for several coverages; empty where the model cannot make any.
     """
 
     evaluation: "Evaluation"
@@ -83,6 +88,7 @@ class EvaluationResult:
     skipped: tuple[SkippedImage, ...]
     notes: tuple[str, ...]
     seconds: float
+    coverages: tuple[Coverage, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON: the figures, not the single predictions."""
@@ -92,6 +98,7 @@ class EvaluationResult:
             "skipped": [{"source": s.source, "reason": s.reason} for s in self.skipped],
             "notes": list(self.notes),
             "seconds": self.seconds,
+            "coverages": [asdict(row) for row in self.coverages],
         }
 
 
@@ -124,20 +131,56 @@ class Predictor:
         self.classes_ = np.asarray(model.classes)
         self._runners: dict[tuple[int, bool], Runner] = {}
 
-    def predict(self, images: Any) -> NDArray[np.str_]:
-        """Return the most probable class name of each image, (n,).
+    def predict(self, images: Any, *, coverage: float | None = None, by_class: bool = False) -> NDArray[Any]:
+        """Return the most probable class name of each image, or sets of names.
 
         Parameters
         ----------
         images : anything `genus.read_dataset` reads
             A folder, a list of paths, arrays or PIL images ...
+        coverage : float or None
+            Between 0 and 1: return enough names for the true one to be among them in so large a share of images.
+        by_class : bool, default False
+            With `coverage`: make that hold for each class by itself.
+
+        Returns
+        -------
+        (n,) str, or with `coverage` (n,) object
+            Names; or tuples of names, the most probable first.
 
         Raises
         ------
         ImageError
             An image cannot be read; use `stream` to be told and go on.
+        ParameterError
+            `coverage` is not between 0 and 1, or the model has nothing to make sets from.
         """
-        return np.asarray(self.classes_[self.predict_proba(images).argmax(axis=1)])
+        if coverage is None:
+            return np.asarray(self.classes_[self.predict_proba(images).argmax(axis=1)])
+        scores = self.conformal(coverage)
+        proba = self.predict_proba(images)
+        return name_sets(proba, scores.sets(proba, coverage, by_class=by_class), self.model.classes)
+
+    def conformal(self, coverage: float) -> ConformalScores:
+        """Return what sets of names are made with.
+
+        Raises
+        ------
+        ParameterError
+            `coverage` is not between 0 and 1, or the model has nothing to make sets from.
+        """
+        check_coverage(coverage)
+        found = self._scores()
+        if found is None:
+            raise ParameterError(
+                "this model cannot say how many names are enough: it is no classifier that this version of Genus has "
+                "trained. Train it anew."
+            )
+        return found
+
+    def _scores(self) -> ConformalScores | None:
+        known = self.model.details.get("conformal")
+        return None if known is None else ConformalScores.from_dict(known)
 
     def predict_proba(self, images: Any) -> NDArray[np.float32]:
         """Return the calibrated probabilities, float32 (n, c); raises as `predict` does."""
@@ -203,6 +246,7 @@ class Predictor:
             skipped=(*data.skipped, *skipped),
             seconds=time.perf_counter() - start,
             random_state=random_state,
+            scores=self._scores(),
             n_seen=self.model.n_seen([content for batch in batches for content in batch.content_hashes]),
         )
 
@@ -233,6 +277,17 @@ class Predictor:
         return PredictedBatch(np.array(indices, np.int64), proba, tuple(skipped), tuple(contents))
 
 
+def name_sets(
+    proba: NDArray[np.float32], chosen: NDArray[np.bool_], classes: Sequence[str]
+) -> NDArray[np.object_]:
+    """Return the chosen classes of each image as a tuple of names, the most probable first; (n,) object."""
+    order = np.argsort(-proba, axis=1, kind="stable")
+    found = np.empty(len(proba), object)
+    for i, (codes, row) in enumerate(zip(order.tolist(), chosen, strict=True)):
+        found[i] = tuple(classes[code] for code in codes if row[code])
+    return found
+
+
 def evaluate_predictions(
     data: Dataset,
     proba: NDArray[np.float32],
@@ -241,12 +296,14 @@ def evaluate_predictions(
     skipped: tuple[SkippedImage, ...] = (),
     seconds: float = 0.0,
     random_state: int | None = 0,
+    scores: ConformalScores | None = None,
     n_seen: int = 0,
 ) -> EvaluationResult:
     """Hold probabilities against the labels of a data set (all labelled).
 
     Images of a class that the model does not know are left out of all figures but `accuracy_with_unknown`; the
-    notes name the classes. `n_seen` is how many of the images the model learned from.
+    notes name the classes. `scores` are what sets of names are made with, `n_seen` is how many of the images the model
+    learned from.
     """
     from genus.metrics.evaluate import evaluate
 
@@ -262,7 +319,27 @@ def evaluate_predictions(
     notes = [*data.notes]
     if unknown := sorted(set(labels[y_true < 0])):
         notes.append(f"classes that the model does not know: {', '.join(unknown[:10])}")
-    return EvaluationResult(evaluation, data.names, labels, proba, classes, skipped, tuple(notes), seconds)
+    return EvaluationResult(
+        evaluation,
+        data.names,
+        labels,
+        proba,
+        classes,
+        skipped,
+        tuple(notes),
+        seconds,
+        () if scores is None else _coverages(scores, proba, y_true),
+    )
+
+
+def _coverages(
+    scores: ConformalScores, proba: NDArray[np.float32], codes: NDArray[np.int64]
+) -> tuple[Coverage, ...]:
+    """Measure sets of names on the images whose class the model knows."""
+    known = codes >= 0
+    return tuple(
+        measure_coverage(scores.sets(proba[known], asked), codes[known], asked) for asked in COVERAGES
+    )
 
 
 def load(path: str | PathLike[str], runtime: Runtime | None = None) -> Predictor:

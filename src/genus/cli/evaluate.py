@@ -85,7 +85,7 @@ def evaluate(
         return
     print_line(f"{model} on {dataset.origin}: {len(result.names):,} images, {result.seconds:.1f} s.")
     print_line()
-    print_headline(result.evaluation)
+    print_headline(result.evaluation, result.coverages)
     print_notes((*result.notes, *result.evaluation.notes))
     print_skipped(result.skipped)
     if page is not None:

@@ -22,7 +22,17 @@ from genus.cli.options import (
     make_runtime,
 )
 from genus.cli.output import Kind, check_different, check_table
-from genus.cli.prediction import JsonSink, Lines, Prediction, Sink, Sorted, Summary, Table, predictions
+from genus.cli.prediction import (
+    JsonSink,
+    Lines,
+    Prediction,
+    Sink,
+    Sorted,
+    Summary,
+    Table,
+    predictions,
+    set_maker,
+)
 from genus.cli.sorting import HowToFile, Sorter
 from genus.errors import DataError, ImageError, ParameterError
 from genus.progress import SILENT
@@ -59,6 +69,17 @@ def predict(
     link: Annotated[
         bool, typer.Option("--link", help="With --sort-into: make symbolic links instead of copies.")
     ] = False,
+    coverage: Annotated[
+        float | None,
+        typer.Option(
+            "--coverage",
+            metavar="P",
+            help="Give each image as many names as it takes for the true one to be among them so often: 0.95.",
+        ),
+    ] = None,
+    by_class: Annotated[
+        bool, typer.Option("--by-class", help="With --coverage: for each class by itself.")
+    ] = False,
     null: Annotated[
         bool, typer.Option("--null", "-0", help="Names on stdin end with NUL, as find -print0 writes them.")
     ] = False,
@@ -81,6 +102,7 @@ def predict(
     Examples:
       genus predict cat.jpg dog.jpg
       genus predict -m flowers.onnx new/ --csv found.csv
+      genus predict -m flowers.onnx new/ --coverage 0.95
       genus predict -m flowers.onnx new/ --sort-into sorted/ --above 0.9
       find . -name '*.jpg' -print0 | genus predict -m flowers.onnx -0 - --json
     """
@@ -95,17 +117,21 @@ def predict(
 
     runtime = make_runtime(engine=engine, workers=workers, max_pixels=max_pixels)
     predictor = built_in(runtime) if model is None else load(model, runtime)
+    make_sets = None if coverage is None else set_maker(predictor, coverage, by_class=by_class)
     top = min(top, len(predictor.classes_))
     outputs = [*map(str, tables.values()), *([sort_into] if sort_into else [])]
     about: Sink = JsonSink(model or "built in", outputs) if json else Summary(outputs)
     if not json and not outputs:
         about = Lines(alone=len(sources) == 1)
-    sinks = [about, *(Table(path, kind, top) for kind, path in tables.items())]  # the first is closed last
+    sinks = [
+        about,
+        *(Table(path, kind, top, with_sets=coverage is not None) for kind, path in tables.items()),
+    ]  # the first is closed last
     if sorter:
         sinks.append(Sorted(sorter))
     # a bar and results on one terminal would write over each other
     both = not json and not outputs and sys.stdout.isatty()
-    found = predictions(predictor, sources, top, SILENT if both else console)
+    found = predictions(predictor, sources, top, SILENT if both else console, make_sets)
     _hand_out(found, sinks, len(sources), console)
 
 

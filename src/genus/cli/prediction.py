@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,9 @@ from genus.progress import SILENT, Progress
 if TYPE_CHECKING:
     from genus.images.source import ImageSource
     from genus.predictor import PredictedBatch, Predictor
+
+NameSets = Callable[[Any], Sequence[tuple[str, ...]]]
+SEPARATOR = "|"  # between the names of a set in a table
 
 _BAR = 24  # characters at 100%
 _SHOWN_INLINE = 3  # guesses on a line
@@ -33,11 +36,14 @@ class Prediction:
         Class names and probabilities, the most probable first; empty if the image cannot be read.
     error : str or None
         Why it cannot be read.
+    names : tuple of str or None
+        The set of names that was asked for, the most probable first.
     """
 
     source: "ImageSource"
     guesses: tuple[tuple[str, float], ...] = ()
     error: str | None = None
+    names: tuple[str, ...] | None = None
 
     @property
     def name(self) -> str:
@@ -47,6 +53,8 @@ class Prediction:
     def row(self) -> dict[str, Any]:
         """Return the row of a table."""
         row: dict[str, Any] = {"path": self.name, "error": self.error}
+        if self.names is not None:
+            row["set"] = SEPARATOR.join(self.names)
         for i, (label, confidence) in enumerate(self.guesses, start=1):
             row |= {_column("label", i): label, _column("confidence", i): confidence}
         return row
@@ -57,26 +65,61 @@ class Prediction:
             return {"path": self.name, "error": self.error}
         label, confidence = self.guesses[0]
         top = [{"label": label, "confidence": confidence} for label, confidence in self.guesses]
-        return {"path": self.name, "label": label, "confidence": confidence, "top": top}
+        found = {"path": self.name, "label": label, "confidence": confidence, "top": top}
+        return found if self.names is None else {**found, "set": list(self.names)}
 
 
 def predictions(
-    predictor: "Predictor", sources: "Sequence[ImageSource]", top: int, progress: Progress = SILENT
+    predictor: "Predictor",
+    sources: "Sequence[ImageSource]",
+    top: int,
+    progress: Progress = SILENT,
+    name_sets: NameSets | None = None,
 ) -> Iterator[Prediction]:
-    """Predict images in their order, `top` guesses each; unreadable ones come with their error."""
+    """Predict images in their order, `top` guesses each; unreadable ones come with their error.
+
+    `name_sets` turns probabilities into sets of names, where those were asked for.
+    """
     n_guesses = min(top, len(predictor.classes_))
     for batch in predictor.stream(sources, progress=progress):
-        yield from _of_batch(batch, sources, predictor.model.classes, n_guesses)
+        yield from _of_batch(batch, sources, predictor.model.classes, n_guesses, name_sets)
+
+
+def set_maker(predictor: "Predictor", coverage: float, *, by_class: bool) -> NameSets:
+    """Return what makes sets of names with that coverage.
+
+    Raises
+    ------
+    ParameterError
+        The coverage is not between 0 and 1, or the model cannot make sets.
+    """
+    from genus.predictor import name_sets
+
+    scores = predictor.conformal(coverage)
+
+    def make(proba: Any) -> Sequence[tuple[str, ...]]:
+        chosen = scores.sets(proba, coverage, by_class=by_class)
+        found: Sequence[tuple[str, ...]] = name_sets(proba, chosen, predictor.model.classes).tolist()
+        return found
+
+    return make
 
 
 def _of_batch(
-    batch: "PredictedBatch", sources: "Sequence[ImageSource]", classes: Sequence[str], n_guesses: int
+    batch: "PredictedBatch",
+    sources: "Sequence[ImageSource]",
+    classes: Sequence[str],
+    n_guesses: int,
+    name_sets: NameSets | None,
 ) -> Iterator[Prediction]:
     found = {index: Prediction(sources[index], error=skipped.reason) for index, skipped in batch.skipped}
     order = (-batch.proba).argsort(axis=1, kind="stable")[:, :n_guesses]
-    for index, codes, proba in zip(batch.indices.tolist(), order.tolist(), batch.proba, strict=True):
+    sets = [None] * len(order) if name_sets is None else name_sets(batch.proba)
+    for index, codes, proba, names in zip(
+        batch.indices.tolist(), order.tolist(), batch.proba, sets, strict=True
+    ):
         guesses = tuple((classes[code], round(float(proba[code]), 6)) for code in codes)
-        found[index] = Prediction(sources[index], guesses)
+        found[index] = Prediction(sources[index], guesses, names=names)
     yield from (found[index] for index in sorted(found))
 
 
@@ -112,6 +155,9 @@ class Lines(_Plain):
     def take(self, found: Prediction) -> None:
         """Print one."""
         if found.error is not None:
+            return
+        if found.names is not None:
+            print_line(f"{found.name}: {' or '.join(found.names)}")
             return
         if self._alone:
             print_line(found.name)
@@ -173,8 +219,8 @@ class Summary(_Plain):
 class Table:
     """Writes a table."""
 
-    def __init__(self, path: Path, kind: Kind, n_guesses: int) -> None:
-        columns: dict[str, type] = {"path": str}
+    def __init__(self, path: Path, kind: Kind, n_guesses: int, *, with_sets: bool = False) -> None:
+        columns: dict[str, type] = {"path": str, "set": str} if with_sets else {"path": str}
         for i in range(1, n_guesses + 1):
             columns |= {_column("label", i): str, _column("confidence", i): float}
         self._open = open_table(path, kind, {**columns, "error": str})

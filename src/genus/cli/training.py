@@ -9,6 +9,7 @@ from genus.cli.output import aligned, print_line, size_text
 if TYPE_CHECKING:
     from genus.data.dataset import SkippedImage
     from genus.estimators.result import TrainingPlan, TrainingResult
+    from genus.metrics.conformal import Coverage
     from genus.metrics.evaluation import Evaluation
 
 _MAX_ROWS = 10
@@ -34,7 +35,7 @@ def print_result(result: "TrainingResult", model: Path, report: Path | None) -> 
     )
     print_line(f"Learned from {result.n_train:,}, judged on {result.n_test:,} others ({result.test_kind}).")
     print_line()
-    print_headline(result.evaluation)
+    print_headline(result.evaluation, result.test.coverages)
     print_line()
     _print_leaderboard(result)
     print_notes((*result.notes, *result.evaluation.notes))
@@ -65,9 +66,9 @@ def print_plan(plan: "TrainingPlan") -> None:
     print_line("Nothing was done.")
 
 
-def print_headline(evaluation: "Evaluation") -> None:
-    """Print how good a model is: in words, then the figures."""
-    from genus.report.words import headline
+def print_headline(evaluation: "Evaluation", coverages: "Sequence[Coverage]" = ()) -> None:
+    """Print how good a model is: in words, then the figures, then how many names are enough."""
+    from genus.report.words import enough_names, headline
 
     found = headline(evaluation)
     print_line(f"{found.sentence} {found.range}")
@@ -78,6 +79,8 @@ def print_headline(evaluation: "Evaluation") -> None:
         names = evaluation.classes
         mixed = (f"{names[p.true]} taken for {names[p.predicted]} ({p.n})" for p in pairs)
         print_line(f"  Most often: {', '.join(mixed)}")
+    if enough := enough_names(coverages):
+        print_line(enough)
 
 
 def print_notes(notes: Sequence[str]) -> None:

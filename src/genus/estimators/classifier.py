@@ -20,7 +20,7 @@ from genus.features.feature_set import FeatureSet, PrecisionName, chosen_feature
 from genus.features.runtime import Runtime
 from genus.metrics.evaluation import Evaluation
 from genus.model_file import ModelFile
-from genus.predictor import EvaluationResult, Predictor
+from genus.predictor import EvaluationResult, Predictor, name_sets
 from genus.progress import SILENT, Progress
 
 
@@ -145,10 +145,28 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """The honest figures."""
         return self._fitted().result_.evaluation
 
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Return the most probable class of each image, (n,)."""
-        classes: NDArray[Any] = self._fitted().classes_[self.predict_proba(X).argmax(axis=1)]
-        return classes
+    def predict(self, X: Any, *, coverage: float | None = None, by_class: bool = False) -> NDArray[Any]:
+        """Return the most probable class of each image, or sets of classes.
+
+        Parameters
+        ----------
+        X : images
+        coverage : float or None
+            Between 0 and 1: return enough classes for the true one to be among them in so large a share of images.
+        by_class : bool, default False
+            With `coverage`: make that hold for each class by itself.
+
+        Returns
+        -------
+        (n,) array
+            Classes; with `coverage` an object array of tuples of classes, the most probable first.
+        """
+        proba = self.predict_proba(X)
+        known: NDArray[Any] = self._fitted().classes_
+        if coverage is None:
+            return np.asarray(known[proba.argmax(axis=1)])
+        chosen = self._predictor.conformal(coverage).sets(proba, coverage, by_class=by_class)
+        return name_sets(proba, chosen, known.tolist())
 
     def predict_proba(self, X: Any) -> NDArray[np.float32]:
         """Return calibrated probabilities, float32 (n, c), columns in `classes_` order.

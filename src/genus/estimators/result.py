@@ -1,6 +1,6 @@
 """What training found out, as plain values that the command line, the report and Python users share."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from genus.classify.leaderboard import LeaderboardRow
@@ -91,6 +91,7 @@ class TrainingResult:
             "leaderboard": [row.to_dict() for row in self.leaderboard],
             "not_tried": list(self.not_tried),
             "evaluation": self.evaluation.to_dict(),
+            "coverages": [asdict(row) for row in self.test.coverages],
             "skipped": [{"source": s.source, "reason": s.reason} for s in self.skipped],
             "notes": list(self.notes),
             "features": self.features,

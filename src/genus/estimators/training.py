@@ -24,6 +24,7 @@ from genus.features.runtime import Runtime
 from genus.features.stream import extract
 from genus.features.table import FeatureTable
 from genus.images.preprocess import load_image
+from genus.metrics.conformal import ConformalScores
 from genus.model_file import ModelFile, build_model_file, image_marks
 from genus.predictor import EvaluationResult, evaluate_predictions
 from genus.progress import SILENT, Progress
@@ -108,17 +109,18 @@ def train(
     with clock.stage("features"):
         learned = _learn_features(dataset, options, progress)
     with clock.stage("selection"):
-        selection, notes = _select(learned, options, clock, progress)
+        selection, compared_on, notes = _select(learned, options, clock, progress)
     with clock.stage("evaluation"):
         judged = fit_final(selection, learned.table.X[learned.train], learned.codes[learned.train])
-        test, leak_note = _judge(learned, judged, options)
+        scores = _set_scores(learned, selection, compared_on)
+        test, leak_note = _judge(learned, judged, scores, options)
     with clock.stage("refit"):
         rows = np.flatnonzero(~learned.division.marked_test) if options.refit else learned.train
         rows = rows[learned.codes[rows] >= 0]
         same = len(rows) == len(learned.train)
         final = judged if same else fit_final(selection, learned.table.X[rows], learned.codes[rows])
     with clock.stage("model file"):
-        model, parity = _write(learned, final, rows, selection, test, options)
+        model, parity = _write(learned, final, rows, selection, scores, test, options)
     clock.seconds["total"] = clock.elapsed
     result = TrainingResult(
         origin=dataset.origin,
@@ -197,8 +199,11 @@ def _codes(data: Dataset, classes: tuple[str, ...]) -> NDArray[np.int64]:
 
 def _select(
     learned: _Learned, options: TrainingOptions, clock: _Clock, progress: Progress
-) -> tuple[Selection, list[str]]:
-    """Cross-validate on the training images; classes with a single image have nothing to be validated with."""
+) -> tuple[Selection, NDArray[np.int64], list[str]]:
+    """Cross-validate on the training images; classes with a single image have nothing to be validated with.
+
+    Returns also the images that took part.
+    """
     rows, notes = learned.train, []
     codes, groups = learned.codes[rows], learned.division.groups[rows]
     n_units = np.array([len(np.unique(groups[codes == c])) for c in range(len(learned.classes))])
@@ -235,7 +240,14 @@ def _select(
         notes.append(_features_note([block.name for block in learned.table.blocks], use))
     if selection.stopped_early:
         notes.append(f"the time budget left untried: {', '.join(selection.not_tried)}")
-    return selection, notes
+    return selection, rows, notes
+
+
+def _set_scores(learned: _Learned, selection: Selection, rows: NDArray[np.int64]) -> ConformalScores:
+    """Score the out-of-fold predictions, for sets of names."""
+    proba = np.zeros((len(rows), len(learned.classes)), np.float32)
+    proba[:, selection.classes] = selection.proba
+    return ConformalScores.of(proba, learned.codes[rows])
 
 
 def _features_note(blocks: Sequence[str], use: Sequence[int]) -> str:
@@ -246,7 +258,7 @@ def _features_note(blocks: Sequence[str], use: Sequence[int]) -> str:
 
 
 def _judge(
-    learned: _Learned, head: FittedHead, options: TrainingOptions
+    learned: _Learned, head: FittedHead, scores: ConformalScores, options: TrainingOptions
 ) -> tuple[EvaluationResult, tuple[str, ...]]:
     """Evaluate on the test images, and say what duplicates among the training images did to the figure."""
     rows, start = learned.test, time.perf_counter()
@@ -257,6 +269,7 @@ def _judge(
         learned.classes,
         seconds=time.perf_counter() - start,
         random_state=options.random_state,
+        scores=scores,
     )
     leaked = learned.division.leaked[rows]
     if not leaked.any() or leaked.all():
@@ -273,6 +286,7 @@ def _write(
     head: FittedHead,
     rows: NDArray[np.int64],
     selection: Selection,
+    scores: ConformalScores,
     test: EvaluationResult,
     options: TrainingOptions,
 ) -> tuple[ModelFile, dict[str, float]]:
@@ -286,6 +300,7 @@ def _write(
         "metrics": test.evaluation.to_dict(),
         "leaderboard": [row.to_dict() for row in selection.leaderboard],
         "calibration": head.calibration.to_dict(),
+        "conformal": scores.to_dict(),
         "counts": learned.data.counts(),
         "provenance": _provenance(learned, options),
         "learned_from": image_marks([contents[i] for i in rows]),

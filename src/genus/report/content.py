@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from genus.metrics.conformal import Coverage
 from genus.metrics.evaluation import Evaluation
 
 
@@ -131,6 +132,8 @@ class ReportContent:
         Test images to show; choose those that deserve a picture with `choose_pictures`.
     class_counts : tuple of ClassCount
         Images a class.
+    coverages : tuple of Coverage
+        How sets of names did.
     skipped : tuple of SkippedRow
         Images left out.
     notes : tuple of str
@@ -150,6 +153,7 @@ class ReportContent:
     score_label: str = "accuracy in cross-validation"
     predictions: tuple[PredictionRow, ...] = ()
     class_counts: tuple[ClassCount, ...] = ()
+    coverages: tuple[Coverage, ...] = ()
     skipped: tuple[SkippedRow, ...] = ()
     notes: tuple[str, ...] = ()
     reproduce: Reproduce | None = None

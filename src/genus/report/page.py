@@ -61,6 +61,7 @@ def render_report(content: ReportContent) -> str:
     values = {
         "content": content,
         "evaluation": evaluation,
+        "sets_finding": words.enough_names(content.coverages),
         "headline": words.headline(evaluation),
         "dots": hundred_dots(figure.value, figure.low or 0.0, 1.0 if figure.high is None else figure.high),
         "scores": scores(evaluation),

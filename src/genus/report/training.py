@@ -61,6 +61,7 @@ def training_report(
         score_label=f"{result.metric.replace('_', ' ')} in cross-validation on the training images",
         predictions=_predictions(result.test, sources),
         class_counts=_class_counts(result),
+        coverages=result.test.coverages,
         skipped=tuple(SkippedRow(s.source, s.reason) for s in result.skipped),
         notes=result.notes,
         reproduce=_reproduce(result),
@@ -91,6 +92,7 @@ def evaluation_report(
         class_counts=tuple(
             ClassCount(str(name), n_test=int(n)) for name, n in zip(names, counts, strict=True)
         ),
+        coverages=result.coverages,
         skipped=tuple(SkippedRow(s.source, s.reason) for s in result.skipped),
         notes=result.notes,
         created=created,

@@ -1,12 +1,15 @@
 """Numbers and findings in words that a newcomer understands."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from genus.metrics.calibration import overconfidence
+from genus.metrics.conformal import Coverage
 from genus.metrics.evaluation import Evaluation
 
 _FEW = 100  # below so many images "of 100" would pretend to a precision that is not there
+_USUAL_COVERAGE = 0.95
 _NOTICEABLE = 0.03  # a gap between confidence and accuracy that a reader would wonder at
 
 MEANINGS = {
@@ -87,6 +90,27 @@ def trust(evaluation: Evaluation) -> str:
     if abs(excess) > _NOTICEABLE:
         return f"There are too few images to tell whether its confidence can be believed: {said}."
     return f"Its confidence can be believed: {said}."
+
+
+def enough_names(coverages: Sequence[Coverage]) -> str:
+    """Say how many names it takes for the true one to be among them; nothing where that was not measured.
+
+    Examples
+    --------
+    >>> print(enough_names([Coverage(0.95, 0.96, 0.93, 0.98, 1.2, 0.8, 0.9, 300)]))
+    For the true name to be among those given 95 times in 100, it takes 1.2 names on average; for 80% of the images,
+    one.
+    """
+    usual = next((row for row in coverages if row.asked == _USUAL_COVERAGE), None)
+    if usual is None:
+        return ""
+    times = f"{100 * usual.asked:.0f} times in 100"
+    if usual.alone == 1:
+        return f"One name an image is the true one {percent(usual.covered, 0)} of the time; asked for was {times}."
+    return (
+        f"For the true name to be among those given {times}, it takes {usual.names:.1f} names on average; "
+        f"for {percent(usual.alone, 0)} of the images, one."
+    )
 
 
 def percent(share: float | None, digits: int | None = None) -> str:
