@@ -1,10 +1,11 @@
 """The one description of data that is handed around: which images there are and what is known of them."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from genus.data.label_sets import LabelSets
+from genus.data.order import natural_key
 from genus.errors import DataError
 from genus.images.source import ImageSource
 
@@ -25,19 +26,6 @@ class SkippedImage:
     reason: str
 
 
-def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
-    """Return a sorting key that puts "class 2" before "class 10".
-
-    Examples
-    --------
-    >>> sorted(["10", "2", "b", "a10", "a9"], key=natural_key)
-    ['2', '10', 'a9', 'a10', 'b']
-    """
-    parts = re.findall(r"\d+|\D+", text)
-    # isdecimal, not isdigit: int() does not read superscripts
-    return tuple((0, int(p), p) if p.isdecimal() else (1, 0, p) for p in parts)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
     """An immutable table of images.
@@ -47,6 +35,8 @@ class Dataset:
     sources : tuple of n ImageSource
     labels : tuple of n (str or None), or None
         Class names; None for an image without one. Never indices: classes are bound by name.
+    label_sets : LabelSets of n, or None
+        Where an image may have several labels, or none: then `labels` is None.
     splits : tuple of n ("train", "val", "test" or None), or None
         Where the data itself says which part an image belongs to.
     groups : tuple of n (str or None), or None
@@ -68,6 +58,7 @@ class Dataset:
 
     sources: tuple[ImageSource, ...]
     labels: tuple[str | None, ...] | None = None
+    label_sets: LabelSets | None = None
     splits: tuple[str | None, ...] | None = None
     groups: tuple[str | None, ...] | None = None
     origin: str = ""
@@ -75,10 +66,12 @@ class Dataset:
     skipped: tuple[SkippedImage, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("labels", "splits", "groups"):
+        for name in ("labels", "label_sets", "splits", "groups"):
             column = getattr(self, name)
             if column is not None and len(column) != len(self.sources):
                 raise DataError(f"{len(self.sources)} images, but {len(column)} {name}: one each is needed.")
+        if self.labels is not None and self.label_sets is not None:
+            raise DataError("an image has either one label or a set of labels, not both.")
 
     def __len__(self) -> int:
         return len(self.sources)
@@ -91,10 +84,19 @@ class Dataset:
     @property
     def classes(self) -> tuple[str, ...]:
         """The class names, naturally sorted."""
+        if self.label_sets is not None:
+            return self.label_sets.names
         return tuple(sorted({label for label in self.labels or () if label is not None}, key=natural_key))
+
+    @property
+    def is_multilabel(self) -> bool:
+        """Whether an image may have several labels."""
+        return self.label_sets is not None
 
     def counts(self) -> dict[str, int]:
         """Return the number of images of each class."""
+        if self.label_sets is not None:
+            return self.label_sets.counts()
         counted = Counter(label for label in self.labels or () if label is not None)
         return {name: counted[name] for name in self.classes}
 
@@ -105,11 +107,14 @@ class Dataset:
             self,
             sources=tuple(self.sources[i] for i in rows),
             labels=None if self.labels is None else tuple(self.labels[i] for i in rows),
+            label_sets=None if self.label_sets is None else self.label_sets.take(rows),
             splits=None if self.splits is None else tuple(self.splits[i] for i in rows),
             groups=None if self.groups is None else tuple(self.groups[i] for i in rows),
         )
 
     def labelled(self) -> "Dataset":
-        """Return the images that have a label."""
+        """Return the images of which a label is known (with several an image: known to have it, or not to)."""
+        if self.label_sets is not None:
+            return self.take(i for i, known in enumerate(self.label_sets.known) if known)
         labels = self.labels or (None,) * len(self)
         return self.take(i for i, label in enumerate(labels) if label is not None)

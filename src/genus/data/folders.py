@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from genus.data.dataset import Dataset, natural_key
+from genus.data.dataset import Dataset
+from genus.data.order import natural_key
 from genus.errors import DataError
 from genus.images.source import ImageSource
 

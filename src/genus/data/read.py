@@ -6,9 +6,10 @@ from glob import glob, has_magic
 from pathlib import Path
 from typing import Any
 
-from genus.data.dataset import Dataset, natural_key
+from genus.data.dataset import Dataset
 from genus.data.folders import list_images, looks_like_image, read_folder
 from genus.data.memory import read_labels, read_list
+from genus.data.order import natural_key
 from genus.data.tables import TableOptions
 from genus.errors import DataError, ParameterError
 from genus.images.source import ImageSource

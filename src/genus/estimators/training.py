@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from genus.classify.fitted import FittedHead, fit_final
 from genus.classify.leaderboard import Selection
 from genus.classify.selection import select
-from genus.data.dataset import Dataset, SkippedImage, natural_key
+from genus.data.dataset import Dataset, SkippedImage
+from genus.data.order import natural_key
 from genus.data.splits import stratified_folds
 from genus.errors import DataError
 from genus.estimators.division import Division, divide
