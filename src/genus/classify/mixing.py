@@ -17,21 +17,22 @@ def add_mixture(shop: Workshop) -> None:
     """Add a mixture of the best trials; its weights for a fold are chosen on the other folds."""
     start = time.perf_counter()
     members = _library(shop)
-    own = np.stack([_true_class(trial, shop.codes) for trial in members])
+    own = np.stack([shop.truth.likelihoods(trial.logits) for trial in members])
     logits = np.empty_like(members[0].logits)
-    ones = [1.0] * len(members)
     for f in range(shop.n_folds):
         rows = shop.fold == f
-        shares = _pruned(greedy_shares(own[:, ~rows]))
-        logits[rows] = mixture_logits([trial.logits[rows] for trial in members], shares.tolist(), ones)
-    shares = _pruned(greedy_shares(own))
+        shares = _pruned(greedy_shares(own[:, ~rows].reshape(len(own), -1)))
+        calibrated = [trial.logits[rows] for trial in members]
+        logits[rows] = mixture_logits(calibrated, shares.tolist(), several=shop.truth.several)
+    shares = _pruned(greedy_shares(own.reshape(len(own), -1)))
     kept = [(trial, float(share)) for trial, share in zip(members, shares, strict=True) if share > 0]
     if len(kept) < 2:
         return
     head = EnsembleHead(
         heads=[trial.head() for trial, _ in kept],
         weights=[share for _, share in kept],
-        temperatures=[trial.temperature for trial, _ in kept],
+        temperatures=[1 / trial.scaling.scale for trial, _ in kept],
+        biases=[trial.scaling.bias for trial, _ in kept] if shop.truth.several else None,
     )
     candidate = Candidate("ensemble", head, ({},), {}, "ensemble")
     note = " + ".join(f"{share:.2f} {trial.candidate.name}" for trial, share in kept)
@@ -46,12 +47,6 @@ def _library(shop: Workshop) -> list[Trial]:
     for trial in shop.rank(finished or shop.trials):
         by_name.setdefault(trial.candidate.name, trial)
     return list(by_name.values())
-
-
-def _true_class(trial: Trial, codes: NDArray[np.intp]) -> NDArray[np.float32]:
-    exp = np.exp(trial.logits - trial.logits.max(axis=1, keepdims=True))
-    own: NDArray[np.float32] = exp[np.arange(len(codes)), codes] / exp.sum(axis=1)
-    return own
 
 
 def _pruned(shares: NDArray[np.float64]) -> NDArray[np.float64]:
