@@ -95,25 +95,25 @@ LISTS: dict[str, tuple[tuple[str, Grid], ...]] = {
 # The same for several labels a row: heads that learn each label beside its absence.
 LABEL_LISTS: dict[str, tuple[tuple[str, Grid], ...]] = {
     "fast": (
-        ("logistic", _grid(C=(3.0, 15.0, 60.0))),
+        ("logistic", _grid(C=(10.0, 60.0, 300.0))),
         ("rbf", _grid(gamma=(1.5,), alpha=(0.03, 0.15))),
     ),
     "balanced": (
-        ("logistic", _grid(C=(1.0, 4.0, 16.0, 64.0))),
+        ("logistic", _grid(C=(4.0, 16.0, 64.0, 256.0))),
         ("knn", _grid(n_neighbors=(5, 15, 40))),
         ("rbf", _grid(gamma=(0.75,), alpha=(0.03, 0.3))),
         ("rbf", _grid(gamma=(1.5,), alpha=(0.01, 0.03, 0.1, 0.3))),
         ("rbf", _grid(gamma=(2.5,), alpha=(0.03, 0.1))),
-        ("linear_svm", _grid(C=(0.3, 1.0, 3.0))),
+        ("linear_svm", _grid(C=(1.0, 3.0, 10.0))),
     ),
     "best": (
-        ("logistic", _grid(C=(0.5, 2.0, 8.0, 32.0, 128.0))),
+        ("logistic", _grid(C=(2.0, 8.0, 32.0, 128.0, 512.0))),
         ("knn", _grid(n_neighbors=(3, 10, 20, 50), temperature=(0.03, 0.08))),
         *(
             ("rbf", _grid(gamma=(gamma,), alpha=(0.003, 0.01, 0.03, 0.1, 0.3, 1.0)))
             for gamma in (0.5, 1.0, 1.5, 2.0, 3.0)
         ),
-        ("linear_svm", _grid(C=(0.1, 0.3, 1.0, 3.0))),
+        ("linear_svm", _grid(C=(0.3, 1.0, 3.0, 10.0))),
     ),
 }
 

@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from genus.classify.calibration import Calibration, fit_temperature
 from genus.classify.candidates import ENSEMBLES, POWERS, Candidate
 from genus.classify.cost import cv_seconds, rows_per_second
+from genus.classify.label_calibration import LabelCalibration
 from genus.classify.leaderboard import LeaderboardRow, Plan, PlannedCandidate, Selection
-from genus.classify.mixing import add_mixture
+from genus.classify.mixing import add_cooccurrence, add_mixture
 from genus.classify.scores import gain
 from genus.classify.task import SearchTask, checked_task
 from genus.classify.truth import Truth
@@ -172,6 +173,10 @@ def _search(task: SearchTask, shop: Workshop, progress: Progress) -> None:
         _compare(task, shop, variations[stage], progress)
     if ENSEMBLES[task.level] and len(shop.trials) > 1 and time.perf_counter() < shop.deadline:
         add_mixture(shop)
+    if task.truth.several and ENSEMBLES[task.level]:
+        for chain in (False, True) if task.level == "best" else (False,):
+            if time.perf_counter() < shop.deadline:
+                add_cooccurrence(shop, chain=chain)
 
 
 def _compare(task: SearchTask, shop: Workshop, candidates: Sequence[Candidate], progress: Progress) -> None:
@@ -187,7 +192,9 @@ def _compare(task: SearchTask, shop: Workshop, candidates: Sequence[Candidate], 
     shop.run([candidates[i] for i in order], progress)
 
 
-def _calibrate(logits: NDArray[np.float32], truth: Truth) -> Calibration:
+def _calibrate(logits: NDArray[np.float32], truth: Truth) -> Calibration | LabelCalibration:
+    if truth.several:
+        return LabelCalibration.fit(logits, truth.y)
     return fit_temperature(logits, truth.y)
 
 

@@ -45,6 +45,9 @@ class Trial:
         Number of fits behind it.
     note : str
         Anything unusual.
+    pooled : float or None
+        The metric over all rows, where it stands for the mean of the folds: with several labels a row, of which some
+        are too rare to be ranked fold by fold.
     """
 
     candidate: Candidate
@@ -57,11 +60,12 @@ class Trial:
     seconds: float
     n_fits: int
     note: str = ""
+    pooled: float | None = None
 
     @property
     def value(self) -> float:
-        """Mean metric over the folds, as something of which more is better for every metric but the log-loss."""
-        return float(self.fold_scores.mean())
+        """The metric: more is better for all but the log-loss."""
+        return self.pooled if self.pooled is not None else float(self.fold_scores.mean())
 
     def head(self) -> Any:
         """Return the unfitted head of this setting."""
@@ -170,6 +174,8 @@ class Workshop:
             for rows in (self.fold == f for f in range(self.n_folds))
         ]
         gains, loss = self.truth.gains(self.metric, logits), self.truth.log_loss(logits)
+        if self.truth.several:
+            facts["pooled"] = self.truth.score(self.metric, logits)
         return Trial(candidate, dict(setting), logits, scaling, np.array(per_fold), gains, loss, **facts)
 
     def skip(self, candidate: Candidate, settings: Sequence[Mapping[str, Any]]) -> None:
