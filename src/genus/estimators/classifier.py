@@ -18,9 +18,10 @@ from genus.estimators.result import TrainingPlan
 from genus.estimators.training import TrainingOptions, train
 from genus.features.feature_set import FeatureSet, PrecisionName, chosen_features
 from genus.features.runtime import Runtime
+from genus.judgement import EvaluationResult, name_sets
 from genus.metrics.evaluation import Evaluation
 from genus.model_file import ModelFile
-from genus.predictor import EvaluationResult, Predictor, name_sets
+from genus.predictor import Predictor
 from genus.progress import SILENT, Progress
 
 
