@@ -14,7 +14,9 @@ from genus.cli.options import (
     ImageColumn,
     Json,
     LabelColumn,
+    LabelSeparator,
     MaxPixels,
+    MultiLabel,
     Quiet,
     ReaderName,
     Split,
@@ -43,6 +45,8 @@ def compare(
     reader: ReaderName = None,
     image_column: ImageColumn = None,
     label_column: LabelColumn = None,
+    multi_label: MultiLabel = None,
+    label_separator: LabelSeparator = None,
     split_column: SplitColumn = None,
     group_column: GroupColumn = None,
 ) -> None:
@@ -60,7 +64,8 @@ def compare(
 
     runtime = make_runtime(engine=engine, workers=workers, max_pixels=max_pixels)
     predictors = load(first, runtime), load(second, runtime)
-    dataset = read_named(data, reader, image_column, label_column, split_column, group_column)
+    columns = image_column, label_column, split_column, group_column
+    dataset = read_named(data, reader, *columns, multilabel=multi_label, separator=label_separator)
     dataset = chosen_part(dataset, split)
     found = compare_predictors(*predictors, dataset, progress=Console(quiet))
     if json:

@@ -12,7 +12,9 @@ from genus.cli.options import (
     ImageColumn,
     Json,
     LabelColumn,
+    LabelSeparator,
     MaxPixels,
+    MultiLabel,
     Preset,
     PresetName,
     Quiet,
@@ -55,6 +57,8 @@ def data(
     reader: ReaderName = None,
     image_column: ImageColumn = None,
     label_column: LabelColumn = None,
+    multi_label: MultiLabel = None,
+    label_separator: LabelSeparator = None,
     split_column: SplitColumn = None,
     group_column: GroupColumn = None,
 ) -> None:
@@ -73,7 +77,8 @@ def data(
     from genus.data.describe import describe
 
     runtime = make_runtime(workers=workers, max_pixels=max_pixels)
-    dataset = read_named(path, reader, image_column, label_column, split_column, group_column)
+    columns = image_column, label_column, split_column, group_column
+    dataset = read_named(path, reader, *columns, multilabel=multi_label, separator=label_separator)
     n_workers = runtime.n_workers(len(dataset))
     found = describe(dataset, workers=n_workers, limits=runtime.limits, progress=Console(quiet))
     if preview is not None:

@@ -18,7 +18,9 @@ from genus.cli.options import (
     ImageColumn,
     Json,
     LabelColumn,
+    LabelSeparator,
     MaxPixels,
+    MultiLabel,
     Quiet,
     ReaderName,
     Seed,
@@ -57,6 +59,8 @@ def evaluate(
     reader: ReaderName = None,
     image_column: ImageColumn = None,
     label_column: LabelColumn = None,
+    multi_label: MultiLabel = None,
+    label_separator: LabelSeparator = None,
     split_column: SplitColumn = None,
     group_column: GroupColumn = None,
 ) -> None:
@@ -75,7 +79,8 @@ def evaluate(
     from genus.predictor import load
 
     predictor = load(model, make_runtime(engine=engine, workers=workers, max_pixels=max_pixels))
-    dataset = read_named(data, reader, image_column, label_column, split_column, group_column)
+    columns = image_column, label_column, split_column, group_column
+    dataset = read_named(data, reader, *columns, multilabel=multi_label, separator=label_separator)
     dataset = chosen_part(dataset, split)
     result = predictor.evaluate(dataset, progress=Console(quiet), random_state=seed)
     if page is not None:

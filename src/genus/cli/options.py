@@ -112,7 +112,27 @@ ImageColumn = Annotated[
     str | None, typer.Option("--image-column", metavar="NAME", help="The table's column with the images.")
 ]
 LabelColumn = Annotated[
-    str | None, typer.Option("--label-column", metavar="NAME", help="The table's column with the classes.")
+    str | None,
+    typer.Option(
+        "--label-column",
+        metavar="NAME",
+        help="The table's column with the classes, or several of 0 and 1, a label each: cat,dog,bird.",
+    ),
+]
+MultiLabel = Annotated[
+    bool | None,
+    typer.Option(
+        "--multi-label/--single-label",
+        help="Whether an image may have several labels, or none. [default: by looking]",
+    ),
+]
+LabelSeparator = Annotated[
+    str | None,
+    typer.Option(
+        "--label-separator",
+        metavar="TEXT",
+        help="What stands between several labels in one cell. [default: | or ; or , by looking]",
+    ),
 ]
 SplitColumn = Annotated[
     str | None,
@@ -153,11 +173,26 @@ def data_name(data: str) -> str:
 
 
 def read_named(
-    data: str, reader: str | None, image: str | None, label: str | None, split: str | None, group: str | None
+    data: str,
+    reader: str | None,
+    image: str | None,
+    label: str | None,
+    split: str | None,
+    group: str | None,
+    *,
+    multilabel: bool | None = None,
+    separator: str | None = None,
 ) -> "Dataset":
     """Read the data that a command line names, with the columns it names."""
     from genus.data.read import read_dataset
     from genus.data.tables import TableOptions
 
-    options = TableOptions(image_column=image, label_column=label, split_column=split, group_column=group)
+    options = TableOptions(
+        image_column=image,
+        label_column=label,
+        split_column=split,
+        group_column=group,
+        multilabel=multilabel,
+        label_separator=separator,
+    )
     return read_dataset(data, reader=reader, options=options)

@@ -18,7 +18,9 @@ from genus.cli.options import (
     ImageColumn,
     Json,
     LabelColumn,
+    LabelSeparator,
     MaxPixels,
+    MultiLabel,
     NoCache,
     Precision,
     PrecisionChoice,
@@ -121,6 +123,8 @@ def train(
     reader: ReaderName = None,
     image_column: ImageColumn = None,
     label_column: LabelColumn = None,
+    multi_label: MultiLabel = None,
+    label_separator: LabelSeparator = None,
     split_column: SplitColumn = None,
     group_column: GroupColumn = None,
 ) -> None:
@@ -154,7 +158,8 @@ def train(
         runtime=make_runtime(engine=engine, workers=workers, max_pixels=max_pixels, cache=not no_cache),
         random_state=seed,
     )
-    dataset = read_named(data, reader, image_column, label_column, split_column, group_column)
+    columns = image_column, label_column, split_column, group_column
+    dataset = read_named(data, reader, *columns, multilabel=multi_label, separator=label_separator)
     if dry_run:
         plan = classifier.plan(dataset)
         print_json(plan.to_dict()) if json else print_plan(plan)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genus.data.dataset import Dataset
+from genus.data.label_cells import label_name
 from genus.errors import DataError
 from genus.images.source import as_source
 
@@ -69,43 +70,6 @@ def read_labels(y: Any, n: int) -> tuple[str | None, ...]:
     if len(values) != n:
         raise DataError(f"{n} images, but {len(values)} labels: one each is needed.")
     return tuple(label_name(value) for value in values)
-
-
-def label_name(value: Any) -> str | None:
-    """Return a label as text: 3 and 3.0 as "3"; None, NaN and "" as None.
-
-    Raises
-    ------
-    DataError
-        It is a list, an array or the like: several labels.
-
-    Examples
-    --------
-    >>> label_name(3.0), label_name("cat"), label_name(float("nan"))
-    ('3', 'cat', None)
-    """
-    if isinstance(value, str):
-        return value.strip() or None
-    if isinstance(value, list | tuple | set | dict | np.ndarray):
-        raise DataError(f"an image has the label {value!r}: expected one class an image, not several.")
-    if _is_missing(value):
-        return None
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, bytes):
-        value = value.decode("utf-8", "replace")
-    return str(value).strip() or None
-
-
-def _is_missing(value: Any) -> bool:
-    if value is None:
-        return True
-    try:
-        return bool(value != value)  # NaN, NaT
-    except TypeError:  # pandas.NA answers neither yes nor no
-        return True
 
 
 def _images_of(array: NDArray[Any]) -> Iterable[Any]:

@@ -112,24 +112,33 @@ def _rows(table: Any, schema: Any) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = table.to_pylist()
     for column, names in _class_names(schema).items():
         for row in rows:
-            code = row.get(column)
-            if isinstance(code, int) and 0 <= code < len(names):
-                row[column] = names[code]
+            row[column] = _named(row.get(column), names)
     return rows
 
 
+def _named(code: Any, names: list[str]) -> Any:
+    """Return the names of class numbers, one or a list of them; anything else as it is."""
+    if isinstance(code, list):
+        return [_named(one, names) for one in code]
+    return names[code] if isinstance(code, int) and 0 <= code < len(names) else code
+
+
 def _class_names(schema: Any) -> dict[str, list[str]]:
-    """Return the class names that the Hugging Face metadata gives for integer columns."""
+    """Return the class names that the Hugging Face metadata gives for columns of integers, or of lists of them."""
     metadata = schema.metadata or {}
     try:
         features = json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"]
     except (KeyError, ValueError, TypeError):
         return {}
-    return {
-        column: [str(name) for name in feature["names"]]
-        for column, feature in features.items()
-        if isinstance(feature, dict) and isinstance(feature.get("names"), list)
-    }
+    found = {}
+    for column, feature in features.items():
+        while isinstance(feature, list) and feature:  # a sequence, as older files write it
+            feature = feature[0]
+        if isinstance(feature, dict) and isinstance(feature.get("feature"), dict):
+            feature = feature["feature"]
+        if isinstance(feature, dict) and isinstance(feature.get("names"), list):
+            found[column] = [str(name) for name in feature["names"]]
+    return found
 
 
 def _is_text(kind: Any) -> bool:

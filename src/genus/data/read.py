@@ -45,6 +45,7 @@ def read_dataset(
     *,
     reader: str | None = None,
     options: TableOptions | None = None,
+    multilabel: bool | None = None,
 ) -> Dataset:
     """Read a data set from whatever describes it.
 
@@ -60,6 +61,9 @@ def read_dataset(
         How to read a path: "folders", "flat", "table" or "parquet"; None decides by looking.
     options : TableOptions or None
         Column names and the like.
+    multilabel : bool or None, default None
+        Whether an image may have several labels, or none. None looks; True makes sets of single labels too; False
+        takes what looks like several for one. Instead of `TableOptions.multilabel`.
 
     Returns
     -------
@@ -78,6 +82,8 @@ def read_dataset(
     (('a', 'b'), {'a': 1, 'b': 2})
     """
     options = options or TableOptions()
+    if multilabel is not None:
+        options = replace(options, multilabel=multilabel)
     if isinstance(data, Dataset):
         found = data
     elif isinstance(data, str | Path):

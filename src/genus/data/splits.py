@@ -5,15 +5,14 @@ order that depends on the seed and on the images' content only, so that renaming
 nothing.
 """
 
-import hashlib
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from genus.errors import DataError, ParameterError
-
-Codes = NDArray[np.int64]
+from genus.data.iterative_splits import deal_labels, split_off_labels
+from genus.data.split_units import Codes, ordered_units
+from genus.errors import ParameterError
 
 
 def split_off(
@@ -28,8 +27,9 @@ def split_off(
 
     Parameters
     ----------
-    y : (n,) int
-        Class codes.
+    y : (n,) int, or (n, c) int8
+        Class codes; or, where an image may have several labels, 1 for each that it has. 0 and -1 (unknown) count as
+        not having it.
     keys : sequence of n str
         Something that names each image's content, such as its hash; ties the result to the content.
     groups : (n,) int
@@ -43,7 +43,7 @@ def split_off(
     -------
     (n,) bool
         True for the images set aside. Every class with at least two groups has images on both sides; a class
-        with one group stays behind whole.
+        with one group stays behind whole. With several labels an image, see `genus.data.iterative_splits`.
 
     Raises
     ------
@@ -62,6 +62,8 @@ def split_off(
     """
     if not 0 < size < 1:
         raise ParameterError(f"the share to set aside must be between 0 and 1, not {size}.")
+    if np.ndim(y) == 2:
+        return split_off_labels(y, keys, groups, size=size, random_state=random_state)
     codes, units, table = _units(y, keys, groups, random_state)
     totals = np.bincount(codes)
     n_units = (table > 0).sum(axis=0)
@@ -111,6 +113,8 @@ def stratified_folds(
     """
     if n_folds < 2:
         raise ParameterError(f"cross-validation needs at least 2 folds, not {n_folds}.")
+    if np.ndim(y) == 2:
+        return deal_labels(y, keys, groups, n_folds=n_folds, random_state=random_state)
     _, units, table = _units(y, keys, groups, random_state)
     counts = np.zeros((n_folds, table.shape[1]))
     share = 1 / np.maximum(table.sum(axis=0), 1)
@@ -165,26 +169,8 @@ def _units(
 ) -> tuple[Codes, Codes, Codes]:
     """Return the class codes, each image's unit, and the units' class counts (n_units, n_classes), in seeded order."""
     codes = np.asarray(y, np.int64)
-    if not len(codes) == len(keys) == len(np.asarray(groups)):
-        raise DataError(
-            f"{len(codes)} labels, {len(keys)} keys and {len(np.asarray(groups))} groups: one each."
-        )
-    seed = np.random.default_rng().integers(2**31) if random_state is None else random_state
-    _, member = np.unique(np.asarray(groups), return_inverse=True)
-    n_units = int(member.max()) + 1 if len(member) else 0
-    lottery = [f"{_ticket(key, int(seed))}{code:08d}" for key, code in zip(keys, codes, strict=True)]
-    best = [""] * n_units
-    for unit, ticket in zip(member.tolist(), lottery, strict=True):
-        if not best[unit] or ticket < best[unit]:
-            best[unit] = ticket
-    rank = np.empty(n_units, np.int64)
-    rank[sorted(range(n_units), key=best.__getitem__)] = np.arange(n_units)
-    units = rank[member]
+    units = ordered_units([f"{code:08d}" for code in codes], keys, groups, random_state)
+    n_units = int(units.max()) + 1 if len(units) else 0
     table = np.zeros((n_units, int(codes.max()) + 1 if len(codes) else 0), np.int64)
     np.add.at(table, (units, codes), 1)
     return codes, units, table
-
-
-def _ticket(key: str, seed: int) -> str:
-    salt = (seed % 2**63).to_bytes(8, "little")
-    return hashlib.blake2b(key.encode("utf-8", "surrogateescape"), digest_size=8, salt=salt).hexdigest()

@@ -3,19 +3,20 @@
 import csv
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from genus.data.columns import find_column
 from genus.data.dataset import Dataset, SkippedImage
 from genus.data.folders import SPLIT_NAMES
-from genus.data.memory import label_name
+from genus.data.label_cells import label_name
+from genus.data.label_columns import ImageLabels, LabelWishes, find_labels
 from genus.errors import DataError
 from genus.images.source import ImageSource, as_source
 
 _IMAGE_COLUMNS = ("path", "image", "filename", "file_name", "file", "filepath", "file_path", "image_path")
-_LABEL_COLUMNS = ("label", "class", "category", "target", "labels")
 _SPLIT_COLUMNS = ("split", "subset", "partition")
 _GROUP_COLUMNS = ("group", "patient", "patient_id", "group_id")
 _CONFIDENCE = "confidence"  # a column of the tables that genus predict and genus name write
@@ -36,11 +37,18 @@ class TableOptions:
     Parameters
     ----------
     image_column, label_column, split_column, group_column : str or None
-        Column names; None looks for the usual ones.
+        Column names; None looks for the usual ones. "cat,dog,bird" as the label column names three columns of 0
+        and 1, unless one column is called so.
     root : str or None
         The folder that relative paths start from; None for the table's own.
     on_conflict : {"error", "drop"}, default "error"
-        What to do with an image that has two different labels.
+        What to do with an image that has two different labels, or that has a label and has it not.
+    multilabel : bool or None, default None
+        Whether an image may have several labels, or none. None looks: lists, names with separators and columns of
+        0 and 1 are several. True makes sets of single names too, and joins the rows of an image; False separates
+        nothing.
+    label_separator : str or None
+        What stands between several labels in one cell; None looks.
     """
 
     image_column: str | None = None
@@ -49,6 +57,8 @@ class TableOptions:
     group_column: str | None = None
     root: str | None = None
     on_conflict: Literal["error", "drop"] = "error"
+    multilabel: bool | None = None
+    label_separator: str | None = None
 
 
 def read_table(path: Path, options: TableOptions) -> Dataset:
@@ -81,17 +91,18 @@ def dataset_of_rows(rows: Sequence[Row], origin: str, root: Path, options: Table
         raise DataError(f"{origin}: the table has no rows.")
     columns = list(rows[0])
     image = image_column(columns, options, origin)
-    label = _column(columns, options.label_column, _LABEL_COLUMNS, origin, "label")
-    split = _column(columns, options.split_column, _SPLIT_COLUMNS, origin, "split")
-    group = _column(columns, options.group_column, _GROUP_COLUMNS, origin, "group")
+    split = find_column(columns, options.split_column, _SPLIT_COLUMNS, origin, "split")
+    group = find_column(columns, options.group_column, _GROUP_COLUMNS, origin, "group")
+    wishes = LabelWishes(options.label_column, options.label_separator, options.multilabel)
+    labels = find_labels(rows, wishes, (image, split, group), origin)
     table = _Table(origin, options.on_conflict)
     for number, row in enumerate(rows, start=1):
         source = _source(row[image], f"{origin}[{number}]", root)
-        table.add(
-            number, source, *(label_name(row.get(name)) if name else None for name in (label, split, group))
-        )
-    found = table.dataset(has_label=bool(label), has_split=bool(split), has_group=bool(group))
-    return replace(found, notes=(*found.notes, _NOT_CHECKED)) if label and _CONFIDENCE in columns else found
+        table.add(number, source, *(label_name(row.get(name)) if name else None for name in (split, group)))
+    table.check_found()
+    said = ImageLabels() if labels is None else labels.of_images(table.members, table.names)
+    found = table.dataset(said, has_split=bool(split), has_group=bool(group))
+    return replace(found, notes=(*found.notes, _NOT_CHECKED)) if labels and _CONFIDENCE in columns else found
 
 
 def image_column(columns: Sequence[str], options: TableOptions, origin: str) -> str:
@@ -102,7 +113,7 @@ def image_column(columns: Sequence[str], options: TableOptions, origin: str) -> 
     DataError
         There is none.
     """
-    found = _column(columns, options.image_column, _IMAGE_COLUMNS, origin, "image")
+    found = find_column(columns, options.image_column, _IMAGE_COLUMNS, origin, "image")
     if found is None:
         raise DataError(
             f"{origin}: no column with images; found {', '.join(columns)}. Name it with --image-column."
@@ -111,62 +122,82 @@ def image_column(columns: Sequence[str], options: TableOptions, origin: str) -> 
 
 
 class _Table:
-    """Collects rows: merges repeated ones, finds contradictions and missing files."""
+    """Collects rows: puts those of one image together, finds contradictions and missing files."""
 
     def __init__(self, origin: str, on_conflict: str) -> None:
         self.origin = origin
         self.on_conflict = on_conflict
-        self.rows: dict[object, tuple[int, ImageSource, str | None, str | None, str | None]] = {}
+        self.images: dict[object, int] = {}
+        self.sources: list[ImageSource] = []
+        self.splits: list[str | None] = []
+        self.groups: list[str | None] = []
+        self.members: list[list[int]] = []
         self.missing: list[SkippedImage] = []
-        self.n_repeated = 0
-        self.conflicts: dict[object, str] = {}
 
-    def add(
-        self, number: int, source: ImageSource, label: str | None, split: str | None, group: str | None
-    ) -> None:
+    @property
+    def names(self) -> list[str]:
+        """The images' names."""
+        return [source.name for source in self.sources]
+
+    def add(self, number: int, source: ImageSource, split: str | None, group: str | None) -> None:
         """Take in one row."""
         if source.path is not None and not source.path.is_file():
             self.missing.append(SkippedImage(source.name, "no such file"))
             return
         key = os.path.abspath(source.path) if source.path is not None else id(source.data)
-        if key not in self.rows:
-            self.rows[key] = number, source, label, self._split(number, split), group
+        if key in self.images:
+            self.members[self.images[key]].append(number - 1)
             return
-        first, _, known, *_ = self.rows[key]
-        if known != label:
-            self.conflicts[key] = f"{source.name} is {known!r} in row {first} and {label!r} in row {number}"
-        self.n_repeated += 1
+        self.images[key] = len(self.sources)
+        self.sources.append(source)
+        self.splits.append(self._split(number, split))
+        self.groups.append(group)
+        self.members.append([number - 1])
 
-    def dataset(self, *, has_label: bool, has_split: bool, has_group: bool) -> Dataset:
-        """Return what was collected."""
-        notes = []
-        if self.conflicts and self.on_conflict == "error":
-            shown = "; ".join(list(self.conflicts.values())[:_SHOWN])
+    def check_found(self) -> None:
+        """Raise DataError if no image is there."""
+        if not self.sources:
             raise DataError(
-                f"{self.origin}: {len(self.conflicts)} images have two different labels: {shown}. "
-                'Correct the table, or leave such images out (on_conflict="drop").'
-            )
-        if self.conflicts:
-            notes.append(f"{len(self.conflicts)} images with two different labels were left out")
-        if self.n_repeated:
-            notes.append(f"{self.n_repeated} repeated rows were merged")
-        if self.missing:
-            notes.append(f"{len(self.missing)} images of the table do not exist")
-        rows = [row for key, row in self.rows.items() if key not in self.conflicts]
-        if not rows:
-            example = f", for example {self.missing[0].source}" if self.missing else ""
-            raise DataError(
-                f"{self.origin}: none of the table's images can be found{example}. "
+                f"{self.origin}: none of the table's images can be found, for example {self.missing[0].source}. "
                 "Relative paths start from the table's folder."
             )
-        return Dataset(
-            sources=tuple(source for _, source, *_ in rows),
-            labels=tuple(label for _, _, label, _, _ in rows) if has_label else None,
-            splits=tuple(split for *_, split, _ in rows) if has_split else None,
-            groups=tuple(group for *_, group in rows) if has_group else None,
+
+    def dataset(self, said: ImageLabels, *, has_split: bool, has_group: bool) -> Dataset:
+        """Return what was collected."""
+        self._check_conflicts(said)
+        every = Dataset(
+            sources=tuple(self.sources),
+            labels=said.labels,
+            label_sets=said.label_sets,
+            splits=tuple(self.splits) if has_split else None,
+            groups=tuple(self.groups) if has_group else None,
             origin=f"{self.origin} (table)",
-            notes=tuple(notes),
+            notes=(*said.notes, *self._notes(said)),
             skipped=tuple(self.missing),
+        )
+        return (
+            every.take(i for i in range(len(every)) if i not in said.conflicts) if said.conflicts else every
+        )
+
+    def _notes(self, said: ImageLabels) -> Iterator[str]:
+        if said.conflicts:
+            yield f"{len(said.conflicts)} images with contradictory labels were left out"
+        n_repeated = sum(map(len, self.members)) - len(self.members)
+        if n_repeated and said.label_sets is None:
+            yield f"{n_repeated} repeated rows were merged"
+        if self.missing:
+            yield f"{len(self.missing)} images of the table do not exist"
+
+    def _check_conflicts(self, said: ImageLabels) -> None:
+        if not said.conflicts or (self.on_conflict == "drop" and len(said.conflicts) < len(self.sources)):
+            return
+        what, also = ("have a label and have it not", "")
+        if said.label_sets is None:
+            what, also = "have two different labels", ", or read several labels an image (--multi-label)"
+        shown = "; ".join(list(said.conflicts.values())[:_SHOWN])
+        raise DataError(
+            f"{self.origin}: {len(said.conflicts)} images {what}: {shown}. "
+            f'Correct the table, leave such images out (on_conflict="drop"){also}.'
         )
 
     def _split(self, number: int, split: str | None) -> str | None:
@@ -177,20 +208,6 @@ class _Table:
                 f"{self.origin}, row {number}: unknown split {split!r}; expected one of {', '.join(SPLIT_NAMES)}."
             )
         return SPLIT_NAMES[split.lower()]
-
-
-def _column(
-    columns: Sequence[str], wanted: str | None, usual: Sequence[str], origin: str, role: str
-) -> str | None:
-    if wanted is not None:
-        if wanted not in columns:
-            raise DataError(
-                f"{origin}: column {wanted!r} is missing; found {', '.join(columns)}. "
-                f"Name the right one with --{role}-column."
-            )
-        return wanted
-    by_name = {column.strip().lower(): column for column in reversed(columns)}
-    return next((by_name[name] for name in usual if name in by_name), None)
 
 
 def _source(value: Any, place: str, root: Path) -> ImageSource:
