@@ -11,11 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genus.data.dataset import Dataset, SkippedImage
+from genus.data.label_sets import LabelSets
 from genus.errors import DataError
 from genus.metrics.conformal import ConformalScores, Coverage, measure_coverage
+from genus.metrics.label_conformal import LabelScores, measure_label_coverage
+from genus.metrics.thresholds import Thresholds
 
 if TYPE_CHECKING:
     from genus.metrics.evaluation import Evaluation
+    from genus.metrics.labels import LabelEvaluation
 
 COVERAGES = (0.8, 0.9, 0.95, 0.99)
 """What sets of names are measured for."""
@@ -27,12 +31,12 @@ class EvaluationResult:
 
     Attributes
     ----------
-    evaluation : Evaluation
+    evaluation : Evaluation, or LabelEvaluation where an image may have several labels
         The figures.
     names : tuple of n str
         The images that could be read.
-    true : (n,) str
-        Their labels.
+    true : (n,) str, or (n, c) int8
+        Their labels; where an image may have several: 1 has it, 0 has it not, -1 unknown.
     proba : (n, c) float32
         The model's probabilities, columns as in `classes`.
     classes : tuple of c str
@@ -44,17 +48,20 @@ class EvaluationResult:
     seconds : float
     coverages : tuple of Coverage
         How sets of names did, for several coverages; empty where the model cannot make any.
+    thresholds : Thresholds or None
+        Where an image may have several labels: from which probability on each is named.
     """
 
-    evaluation: "Evaluation"
+    evaluation: "Evaluation | LabelEvaluation"
     names: tuple[str, ...]
-    true: NDArray[np.str_]
+    true: NDArray[Any]
     proba: NDArray[np.float32]
     classes: tuple[str, ...]
     skipped: tuple[SkippedImage, ...]
     notes: tuple[str, ...]
     seconds: float
     coverages: tuple[Coverage, ...] = ()
+    thresholds: Thresholds | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON: the figures, not the single predictions."""
@@ -65,6 +72,7 @@ class EvaluationResult:
             "notes": list(self.notes),
             "seconds": self.seconds,
             "coverages": [asdict(row) for row in self.coverages],
+            **({} if self.thresholds is None else {"thresholds": self.thresholds.to_dict()}),
         }
 
 
@@ -121,6 +129,64 @@ def evaluate_predictions(
         seconds,
         () if scores is None else _coverages(scores, proba, y_true),
     )
+
+
+def evaluate_label_sets(
+    data: Dataset,
+    proba: NDArray[np.float32],
+    thresholds: Thresholds,
+    *,
+    skipped: tuple[SkippedImage, ...] = (),
+    seconds: float = 0.0,
+    random_state: int | None = 0,
+    scores: LabelScores | None = None,
+    n_seen: int = 0,
+) -> EvaluationResult:
+    """Hold probabilities against label sets; the model's labels are the thresholds' names.
+
+    Labels that the data does not speak of are unknown, and labels that the model does not know are left out and named.
+    """
+    from genus.metrics.labels import evaluate_labels
+
+    names, found = thresholds.names, as_label_sets(data)
+    truth = found.aligned(names)
+    if not (truth >= 0).any():
+        raise DataError(
+            f"{data.origin}: none of its labels is one of the model's. The model knows {', '.join(names[:5])} ...; "
+            f"found {', '.join(found.names[:5])} ..."
+        )
+    evaluation = evaluate_labels(
+        truth, proba, names, np.asarray(thresholds.values), random_state=random_state
+    )
+    notes = [*data.notes]
+    if unknown := [name for name in found.names if name not in names]:
+        notes.append(f"labels that the model does not know: {', '.join(unknown[:10])}")
+    if missing := [name for name in names if name not in found.names]:
+        notes.append(f"labels of the model that the data says nothing about: {', '.join(missing[:10])}")
+    coverages: tuple[Coverage, ...] = ()
+    if scores is not None and (truth == 1).any():
+        coverages = tuple(
+            measure_label_coverage(scores.sets(proba, asked), truth, asked) for asked in COVERAGES
+        )
+    return EvaluationResult(
+        replace(evaluation, n_seen=n_seen),
+        data.names,
+        truth,
+        proba,
+        names,
+        skipped,
+        tuple(notes),
+        seconds,
+        coverages,
+        thresholds,
+    )
+
+
+def as_label_sets(data: Dataset) -> LabelSets:
+    """Return the labels as sets, one name each where an image has one class."""
+    if data.label_sets is not None:
+        return data.label_sets
+    return LabelSets.of([None if label is None else (label,) for label in data.labels or ()])
 
 
 def _coverages(

@@ -21,9 +21,10 @@ from genus.estimators.result import TrainingResult
 from genus.features.feature_set import FeatureSet
 from genus.features.runtime import Runtime
 from genus.images.preprocess import load_image
-from genus.judgement import EvaluationResult, evaluate_predictions
+from genus.judgement import EvaluationResult, evaluate_label_sets, evaluate_predictions
 from genus.metrics.conformal import ConformalScores
 from genus.metrics.label_conformal import LabelScores
+from genus.metrics.thresholds import Aim, Thresholds, tune_thresholds
 from genus.model_file import ModelFile, build_model_file, image_marks
 from genus.progress import SILENT, Progress
 
@@ -37,7 +38,8 @@ class TrainingOptions:
 
     feature_set: FeatureSet
     heads: str | Sequence[Any]
-    metric: str = "accuracy"
+    metric: str = "auto"
+    aim: str = "f1"
     time_budget: float | None = None
     test_size: float = 0.2
     refit: bool = True
@@ -81,6 +83,7 @@ def train(
     DataError
         There are too few readable labelled images or classes.
     """
+    Aim.parse(options.aim)
     clock = _Clock()
     with clock.stage("features"):
         learned = learn_features(
@@ -95,15 +98,15 @@ def train(
         selection, compared_on, notes = _select(learned, options, clock, progress)
     with clock.stage("evaluation"):
         judged = fit_final(selection, learned.table.X[learned.train], learned.y[learned.train])
-        scores = _set_scores(learned, selection, compared_on)
-        test, leak_note = _judge(learned, judged, scores, options)
+        decision = _decision(learned, selection, compared_on, options)
+        test, leak_note = _judge(learned, judged, decision, options)
     with clock.stage("refit"):
         rows = np.flatnonzero(~learned.division.marked_test) if options.refit else learned.train
         rows = rows[learned.codes[rows] >= 0]
         same = len(rows) == len(learned.train)
         final = judged if same else fit_final(selection, learned.table.X[rows], learned.y[rows])
     with clock.stage("model file"):
-        model, parity = _write(learned, final, rows, selection, scores, test, options)
+        model, parity = _write(learned, final, rows, selection, decision, test, options)
     clock.seconds["total"] = clock.elapsed
     result = TrainingResult(
         origin=dataset.origin,
@@ -113,7 +116,7 @@ def train(
         n_train=len(learned.train),
         n_test=len(learned.test),
         test_kind=learned.division.kind,
-        metric=options.metric,
+        metric=selection.metric,
         leaderboard=selection.leaderboard,
         winner=selection.winner_row,
         not_tried=selection.not_tried,
@@ -154,15 +157,31 @@ def _select(
     return selection, rows, notes
 
 
-def _set_scores(
-    learned: Learned, selection: Selection, rows: NDArray[np.int64]
-) -> ConformalScores | LabelScores:
-    """Score the out-of-fold predictions, for sets of names."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Decision:
+    """What turns probabilities into names, learned from out-of-fold predictions."""
+
+    scores: ConformalScores | LabelScores
+    thresholds: Thresholds | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        found: dict[str, Any] = {"conformal": self.scores.to_dict()}
+        if self.thresholds is not None:
+            found |= {"multilabel": True, "thresholds": self.thresholds.to_dict()}
+        return found
+
+
+def _decision(
+    learned: Learned, selection: Selection, rows: NDArray[np.int64], options: TrainingOptions
+) -> _Decision:
+    """Score the out-of-fold predictions, for sets of names; with several labels an image, tune the thresholds."""
     if learned.values is not None:
-        return LabelScores.of(selection.proba, learned.values[rows])
+        truth = learned.values[rows]
+        thresholds = tune_thresholds(selection.proba, truth, learned.classes, options.aim)
+        return _Decision(LabelScores.of(selection.proba, truth), thresholds)
     proba = np.zeros((len(rows), len(learned.classes)), np.float32)
     proba[:, selection.classes] = selection.proba
-    return ConformalScores.of(proba, learned.codes[rows])
+    return _Decision(ConformalScores.of(proba, learned.codes[rows]))
 
 
 def _features_note(blocks: Sequence[str], use: Sequence[int]) -> str:
@@ -173,26 +192,39 @@ def _features_note(blocks: Sequence[str], use: Sequence[int]) -> str:
 
 
 def _judge(
-    learned: Learned, head: FittedHead, scores: ConformalScores, options: TrainingOptions
+    learned: Learned, head: FittedHead, decision: _Decision, options: TrainingOptions
 ) -> tuple[EvaluationResult, tuple[str, ...]]:
     """Evaluate on the test images, and say what duplicates among the training images did to the figure."""
     rows, start = learned.test, time.perf_counter()
     proba = head.predict_proba(learned.table.X[rows])
-    result = evaluate_predictions(
-        learned.data.take(rows),
-        proba,
-        learned.classes,
-        seconds=time.perf_counter() - start,
-        random_state=options.random_state,
-        scores=scores,
-    )
+    seconds = time.perf_counter() - start
+    result = _judged(learned, rows, proba, decision, seconds, options)
     leaked = learned.division.leaked[rows]
     if not leaked.any() or leaked.all():
         return result, ()
-    clean = float((proba.argmax(axis=1) == learned.codes[rows])[~leaked].mean())
+    clean = _judged(learned, rows[~leaked], proba[~leaked], decision, 0.0, options).evaluation.metrics[0]
     return result, (
         f"{int(leaked.sum())} test images have a duplicate among the training images (or share its group); "
-        f"without them the accuracy is {clean:.1%}",
+        f"without them the {clean.label.lower()} is {clean.value:.1%}",
+    )
+
+
+def _judged(
+    learned: Learned,
+    rows: NDArray[np.int64],
+    proba: NDArray[np.float32],
+    decision: _Decision,
+    seconds: float,
+    options: TrainingOptions,
+) -> EvaluationResult:
+    data, seed = learned.data.take(rows), options.random_state
+    if isinstance(decision.scores, LabelScores) and decision.thresholds is not None:
+        return evaluate_label_sets(
+            data, proba, decision.thresholds, seconds=seconds, random_state=seed, scores=decision.scores
+        )
+    scores = decision.scores if isinstance(decision.scores, ConformalScores) else None
+    return evaluate_predictions(
+        data, proba, learned.classes, seconds=seconds, random_state=seed, scores=scores
     )
 
 
@@ -201,7 +233,7 @@ def _write(
     head: FittedHead,
     rows: NDArray[np.int64],
     selection: Selection,
-    scores: ConformalScores,
+    decision: _Decision,
     test: EvaluationResult,
     options: TrainingOptions,
 ) -> tuple[ModelFile, dict[str, float]]:
@@ -215,7 +247,7 @@ def _write(
         "metrics": test.evaluation.to_dict(),
         "leaderboard": [row.to_dict() for row in selection.leaderboard],
         "calibration": head.calibration.to_dict(),
-        "conformal": scores.to_dict(),
+        **decision.to_dict(),
         "counts": learned.data.counts(),
         "provenance": _provenance(learned, options),
         "learned_from": image_marks([contents[i] for i in rows]),
