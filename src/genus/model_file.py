@@ -7,8 +7,9 @@ Inputs and outputs of every file:
 
 ==================  ============================  ==========================================================
 `images`            uint8 [N, H, W, 3]            RGB, pre-processed as `genus.preprocess` says
-`probabilities`     float32 [N, C]                calibrated, columns as in `genus.classes`
-`logits`            float32 [N, C]                before the softmax
+`probabilities`     float32 [N, C]                calibrated, columns as in `genus.classes`; rows sum to 1, unless
+                                                  an image may have several labels (`details["multilabel"]`)
+`logits`            float32 [N, C]                before the softmax, or the sigmoid
 `embedding`         float32 [N, d]                the pooled features
 `feature_map`       float32 [N, d0, h, w]         what was pooled by the main backbone; not in every file
 ==================  ============================  ==========================================================
@@ -32,7 +33,8 @@ from genus.files import atomic_write, check_writable
 from genus.graph import GraphBuilder
 from genus.images.preprocess import Preprocess
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+_PLAIN_FORMAT = 1  # of a file with one label an image, which older versions read as well
 _MARK_BYTES = 6  # of a content hash: among 100,000 images one in a billion strangers is mistaken for one
 _MAX_BYTES = 2 << 30  # protobuf's own limit
 
@@ -69,7 +71,7 @@ class ModelFile:
         The feature set (`FeatureSet.from_dict` reads it).
     details : dict
         What training wanted kept: "metrics", "provenance", "leaderboard", "calibration", "head", "parity",
-        "learned_from".
+        "learned_from" ...; where an image may have several labels, "multilabel" is true.
     path : Path or None
         Where it was read from.
     """
@@ -80,6 +82,11 @@ class ModelFile:
     features: Mapping[str, Any]
     details: Mapping[str, Any]
     path: Path | None = None
+
+    @property
+    def multilabel(self) -> bool:
+        """Whether an image may have several labels, or none: each column is then a probability of its own."""
+        return bool(self.details.get("multilabel", False))
 
     def open(
         self,
@@ -190,7 +197,9 @@ def _finish(
     classes: tuple[str, ...],
     details: Mapping[str, Any],
 ) -> ModelFile:
-    b.output(b.op("Softmax", logits, axis=1), "probabilities", np.float32, ["N", len(classes)])
+    several = bool(details.get("multilabel", False))
+    proba = b.op("Sigmoid", logits) if several else b.op("Softmax", logits, axis=1)
+    b.output(proba, "probabilities", np.float32, ["N", len(classes)])
     b.output(logits, "logits", np.float32, ["N", len(classes)])
     b.output(features, "embedding", np.float32, ["N", feature_set.n_features])
     if feature_map is not None:
@@ -199,7 +208,7 @@ def _finish(
     model = b.model([("images", np.uint8, ["N", side.height, side.width, 3])])
     model.producer_version = __version__
     metadata = {  # ASCII: names of files and folders may hold what UTF-8 cannot
-        "genus.format": str(FORMAT_VERSION),
+        "genus.format": str(FORMAT_VERSION if several else _PLAIN_FORMAT),
         "genus.classes": json.dumps(classes),
         "genus.preprocess": feature_set.preprocess.to_json(),
         "genus.features": json.dumps(feature_set.to_dict()),

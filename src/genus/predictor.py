@@ -5,9 +5,9 @@ No scikit-learn is imported here, so that one prediction from the command line s
 
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -21,16 +21,23 @@ from genus.features.engines import Runner
 from genus.features.runtime import Runtime
 from genus.images.preprocess import load_image
 from genus.images.source import ImageSource
-from genus.metrics.conformal import ConformalScores, Coverage, check_coverage, measure_coverage
+from genus.judgement import (
+    EvaluationResult,
+    as_label_sets,
+    evaluate_label_sets,
+    evaluate_predictions,
+    name_sets,
+)
+from genus.metrics.conformal import ConformalScores, check_coverage
+from genus.metrics.label_conformal import LabelScores
+from genus.metrics.thresholds import Thresholds
 from genus.model_file import ModelFile, read_model_file
 from genus.progress import SILENT, Progress
 
 if TYPE_CHECKING:
-    from genus.metrics.evaluation import Evaluation
+    pass
 
 _AHEAD = 3  # batches in flight for each worker
-COVERAGES = (0.8, 0.9, 0.95, 0.99)
-"""What sets of names are measured for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,53 +60,6 @@ class PredictedBatch:
     proba: NDArray[np.float32]
     skipped: tuple[tuple[int, SkippedImage], ...]
     content_hashes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class EvaluationResult:
-    """How a model did on labelled images.
-
-    Attributes
-    ----------
-    evaluation : Evaluation
-        The figures.
-    names : tuple of n str
-        The images that could be read.
-    true : (n,) str
-        Their labels.
-    proba : (n, c) float32
-        The model's probabilities, columns as in `classes`.
-    classes : tuple of c str
-        The model's classes.
-    skipped : tuple of SkippedImage
-        The images that could not be read.
-    notes : tuple of str
-        What the reader of the figures should know.
-    seconds : float
-    coverages : tuple of Coverage
-        How sets of names did, for several coverages; empty where the model cannot make any.
-    """
-
-    evaluation: "Evaluation"
-    names: tuple[str, ...]
-    true: NDArray[np.str_]
-    proba: NDArray[np.float32]
-    classes: tuple[str, ...]
-    skipped: tuple[SkippedImage, ...]
-    notes: tuple[str, ...]
-    seconds: float
-    coverages: tuple[Coverage, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON: the figures, not the single predictions."""
-        return {
-            "evaluation": self.evaluation.to_dict(),
-            "n_images": len(self.names),
-            "skipped": [{"source": s.source, "reason": s.reason} for s in self.skipped],
-            "notes": list(self.notes),
-            "seconds": self.seconds,
-            "coverages": [asdict(row) for row in self.coverages],
-        }
 
 
 class Predictor:
@@ -131,8 +91,17 @@ class Predictor:
         self.classes_ = np.asarray(model.classes)
         self._runners: dict[tuple[int, bool], Runner] = {}
 
-    def predict(self, images: Any, *, coverage: float | None = None, by_class: bool = False) -> NDArray[Any]:
+    def predict(
+        self,
+        images: Any,
+        *,
+        coverage: float | None = None,
+        by_class: bool = False,
+        threshold: float | Mapping[str, float] | None = None,
+    ) -> NDArray[Any]:
         """Return the most probable class name of each image, or sets of names.
+
+        Where an image may have several labels, a set of names each: those above their threshold.
 
         Parameters
         ----------
@@ -141,11 +110,14 @@ class Predictor:
         coverage : float or None
             Between 0 and 1: return enough names for the true one to be among them in so large a share of images.
         by_class : bool, default False
-            With `coverage`: make that hold for each class by itself.
+            With `coverage`: make that hold for each class by itself. With several labels an image it always does.
+        threshold : float, mapping of str to float, or None
+            With several labels an image: the probability from which on a label is named, for all or for some; None
+            for those tuned in training.
 
         Returns
         -------
-        (n,) str, or with `coverage` (n,) object
+        (n,) str, or for sets of names (n,) object
             Names; or tuples of names, the most probable first.
 
         Raises
@@ -153,15 +125,55 @@ class Predictor:
         ImageError
             An image cannot be read; use `stream` to be told and go on.
         ParameterError
-            `coverage` is not between 0 and 1, or the model has nothing to make sets from.
+            `coverage` or `threshold` is not between 0 and 1, or the model has nothing to make sets from.
         """
-        if coverage is None:
-            return np.asarray(self.classes_[self.predict_proba(images).argmax(axis=1)])
-        scores = self.conformal(coverage)
+        choose = self.chooser(coverage, by_class=by_class, threshold=threshold)
         proba = self.predict_proba(images)
-        return name_sets(proba, scores.sets(proba, coverage, by_class=by_class), self.model.classes)
+        if choose is None:
+            return np.asarray(self.classes_[proba.argmax(axis=1)])
+        return name_sets(proba, choose(proba), self.model.classes)
 
-    def conformal(self, coverage: float) -> ConformalScores:
+    def chooser(
+        self,
+        coverage: float | None = None,
+        *,
+        by_class: bool = False,
+        threshold: float | Mapping[str, float] | None = None,
+    ) -> Callable[[NDArray[np.float32]], NDArray[np.bool_]] | None:
+        """Return what chooses names from probabilities, (n, c) to bool (n, c); None: the most probable one.
+
+        Raises
+        ------
+        ParameterError
+            See `predict`.
+        """
+        several = self.model.multilabel
+        if threshold is not None and (not several or coverage is not None):
+            with_one = "a threshold is for models with several labels an image; this one names one class"
+            raise ParameterError(f"{with_one}." if not several else "take either a threshold or a coverage.")
+        if coverage is not None:
+            scores = self.conformal(coverage)
+            if isinstance(scores, LabelScores):
+                return lambda proba: scores.sets(proba, coverage)
+            return lambda proba: scores.sets(proba, coverage, by_class=by_class)
+        if not several:
+            return None
+        tuned = self.thresholds()
+        return (tuned if threshold is None else tuned.changed(threshold)).apply
+
+    def thresholds(self) -> Thresholds:
+        """Return the thresholds in the file of a model with several labels an image.
+
+        Raises
+        ------
+        ParameterError
+            It names one class an image.
+        """
+        if not self.model.multilabel:
+            raise ParameterError("this model names one class an image, so it has no thresholds.")
+        return Thresholds.from_dict(self.model.details["thresholds"], self.model.classes)
+
+    def conformal(self, coverage: float) -> ConformalScores | LabelScores:
         """Return what sets of names are made with.
 
         Raises
@@ -178,9 +190,11 @@ class Predictor:
             )
         return found
 
-    def _scores(self) -> ConformalScores | None:
+    def _scores(self) -> ConformalScores | LabelScores | None:
         known = self.model.details.get("conformal")
-        return None if known is None else ConformalScores.from_dict(known)
+        if known is None:
+            return None
+        return LabelScores.from_dict(known) if self.model.multilabel else ConformalScores.from_dict(known)
 
     def predict_proba(self, images: Any) -> NDArray[np.float32]:
         """Return the calibrated probabilities, float32 (n, c); raises as `predict` does."""
@@ -193,13 +207,24 @@ class Predictor:
         return proba
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Return the accuracy on labelled images; X and y as for `genus.read_dataset`."""
+        """Return the accuracy on labelled images; X and y as for `genus.read_dataset`.
+
+        With several labels an image it is scikit-learn's subset accuracy: the share of images whose set is right.
+        """
         from genus.data.read import read_dataset
 
         data = read_dataset(X, y).labelled()
         if not len(data):
             raise DataError(f"{data.origin}: no labelled images, so there is no score.")
-        return float(np.mean(self.predict(data) == np.asarray(data.labels)))
+        return float(np.mean(self.is_right(data)))
+
+    def is_right(self, data: Dataset) -> NDArray[np.bool_]:
+        """Tell which labelled images are predicted right, (n,); unknown labels are given the benefit."""
+        if not self.model.multilabel:
+            return np.asarray(self.predict(data) == np.asarray(data.labels), np.bool_)
+        truth = as_label_sets(data).aligned(self.model.classes)
+        named = self.thresholds().apply(self.predict_proba(data))
+        return np.asarray(((truth < 0) | (named == (truth == 1))).all(axis=1), np.bool_)
 
     def stream(
         self, sources: Sequence[ImageSource], *, progress: Progress = SILENT
@@ -238,17 +263,27 @@ class Predictor:
             raise DataError(
                 f"{dataset.origin}: none of the {len(data)} images can be read: {skipped[0].reason}."
             )
-        readable = data.take(kept)
-        return evaluate_predictions(
-            readable,
+        n_seen = self.model.n_seen([content for batch in batches for content in batch.content_hashes])
+        return self._judge(
+            data.take(kept),
             np.concatenate([batch.proba for batch in batches]),
-            self.model.classes,
             skipped=(*data.skipped, *skipped),
             seconds=time.perf_counter() - start,
             random_state=random_state,
-            scores=self._scores(),
-            n_seen=self.model.n_seen([content for batch in batches for content in batch.content_hashes]),
+            n_seen=n_seen,
         )
+
+    def _judge(self, data: Dataset, proba: NDArray[np.float32], **about: Any) -> EvaluationResult:
+        scores = self._scores()
+        if self.model.multilabel:
+            found = scores if isinstance(scores, LabelScores) else None
+            return evaluate_label_sets(data, proba, self.thresholds(), scores=found, **about)
+        if data.is_multilabel:
+            raise DataError(
+                f"{data.origin}: its images may have several labels, but the model names one class an image."
+            )
+        plain = scores if isinstance(scores, ConformalScores) else None
+        return evaluate_predictions(data, proba, self.model.classes, scores=plain, **about)
 
     def _runner(self, n_workers: int, n_images: int) -> Runner:
         key = n_workers, n_images >= 200
@@ -275,71 +310,6 @@ class Predictor:
         if pixels:
             proba = runner(np.stack(pixels))["probabilities"]
         return PredictedBatch(np.array(indices, np.int64), proba, tuple(skipped), tuple(contents))
-
-
-def name_sets(
-    proba: NDArray[np.float32], chosen: NDArray[np.bool_], classes: Sequence[str]
-) -> NDArray[np.object_]:
-    """Return the chosen classes of each image as a tuple of names, the most probable first; (n,) object."""
-    order = np.argsort(-proba, axis=1, kind="stable")
-    found = np.empty(len(proba), object)
-    for i, (codes, row) in enumerate(zip(order.tolist(), chosen, strict=True)):
-        found[i] = tuple(classes[code] for code in codes if row[code])
-    return found
-
-
-def evaluate_predictions(
-    data: Dataset,
-    proba: NDArray[np.float32],
-    classes: tuple[str, ...],
-    *,
-    skipped: tuple[SkippedImage, ...] = (),
-    seconds: float = 0.0,
-    random_state: int | None = 0,
-    scores: ConformalScores | None = None,
-    n_seen: int = 0,
-) -> EvaluationResult:
-    """Hold probabilities against the labels of a data set (all labelled).
-
-    Images of a class that the model does not know are left out of all figures but `accuracy_with_unknown`; the
-    notes name the classes. `scores` are what sets of names are made with, `n_seen` is how many of the images the model
-    learned from.
-    """
-    from genus.metrics.evaluate import evaluate
-
-    labels = np.asarray([label or "" for label in data.labels or ()])
-    code = {name: i for i, name in enumerate(classes)}
-    y_true = np.array([code.get(label, -1) for label in labels], np.int64)
-    if (y_true < 0).all():
-        known, found = ", ".join(classes[:5]), ", ".join(data.classes[:5])
-        raise DataError(
-            f"{data.origin}: none of its classes is one of the model's. The model knows {known} ...; found {found} ..."
-        )
-    evaluation = replace(evaluate(y_true, proba, classes, random_state=random_state or 0), n_seen=n_seen)
-    notes = [*data.notes]
-    if unknown := sorted(set(labels[y_true < 0])):
-        notes.append(f"classes that the model does not know: {', '.join(unknown[:10])}")
-    return EvaluationResult(
-        evaluation,
-        data.names,
-        labels,
-        proba,
-        classes,
-        skipped,
-        tuple(notes),
-        seconds,
-        () if scores is None else _coverages(scores, proba, y_true),
-    )
-
-
-def _coverages(
-    scores: ConformalScores, proba: NDArray[np.float32], codes: NDArray[np.int64]
-) -> tuple[Coverage, ...]:
-    """Measure sets of names on the images whose class the model knows."""
-    known = codes >= 0
-    return tuple(
-        measure_coverage(scores.sets(proba[known], asked), codes[known], asked) for asked in COVERAGES
-    )
 
 
 def load(path: str | PathLike[str], runtime: Runtime | None = None) -> Predictor:

@@ -7,7 +7,7 @@ import pytest
 from genus import load
 from genus.cli.prediction import SEPARATOR
 from genus.errors import ParameterError
-from genus.predictor import COVERAGES
+from genus.judgement import COVERAGES
 
 from .command import CHEAP, QUICK, csv_rows, done, genus
 

@@ -42,6 +42,10 @@ class Bench:
         Number of problems: 1 without folds.
     dimension : int
         Number of columns before any rotation; 0 stands for the width of `Z`.
+    labels : (n, n_classes) int8 array or None
+        With several labels a row: 1 has it, 0 has it not, -1 unknown; `codes` then mean nothing.
+    cells : (n, n_classes) array or None
+        With several labels a row: what each cell counts, beside its row's weight; 0 where unknown. None: 1 each.
     """
 
     Z: Floats
@@ -51,6 +55,8 @@ class Bench:
     fold: NDArray[np.intp] | None = None
     n_folds: int = 1
     dimension: int = 0
+    labels: NDArray[np.int8] | None = None
+    cells: Floats | None = None
     _shared: dict[str, Future[Any]] = field(default_factory=dict)
     _lock: Any = field(default_factory=threading.Lock)
 
@@ -69,12 +75,12 @@ class Bench:
                 promise.set_exception(error)
         return promise.result()
 
-    def with_weights(self, weights: Floats) -> "Bench":
+    def with_weights(self, weights: Floats, cells: Floats | None = None) -> "Bench":
         """Return a bench on the same rows with other weights; what does not depend on weights stays shared."""
         kept = {k: v for k, v in self._shared.items() if not k.startswith("weighted ")}
         if "rotated" in kept:
-            kept["rotated"] = _done(kept["rotated"].result().with_weights(weights))
-        return replace(self, weights=weights, _shared=kept, _lock=threading.Lock())
+            kept["rotated"] = _done(kept["rotated"].result().with_weights(weights, cells))
+        return replace(self, weights=weights, cells=cells, _shared=kept, _lock=threading.Lock())
 
     def train(self, f: int) -> NDArray[np.bool_]:
         """Rows that problem `f` learns from."""
@@ -98,8 +104,13 @@ class Bench:
 
     @property
     def one_hot(self) -> Floats:
-        """Class indicators (n, n_classes)."""
-        return self.share("one hot", lambda: np.eye(self.n_classes, dtype=self.Z.dtype)[self.codes])
+        """Class indicators (n, n_classes); an unknown label stands at its label's mean, which pulls nowhere."""
+        return self.share("one hot", self._indicators)
+
+    @property
+    def knowns(self) -> Floats:
+        """With several labels a row: 1 where a label is known, else 0, (n, n_classes)."""
+        return self.share("knowns", lambda: np.asarray(np.asarray(self.labels) >= 0, self.Z.dtype))
 
     @property
     def similarity(self) -> Floats:
@@ -143,6 +154,13 @@ class Bench:
             rotated._shared["factor"].result(), coef.T, lower=True, trans="T", check_finite=False
         )
         return np.asarray(dual.T @ self.Z, self.Z.dtype)
+
+    def _indicators(self) -> Floats:
+        if self.labels is None:
+            return np.eye(self.n_classes, dtype=self.Z.dtype)[self.codes]
+        has = (self.labels == 1).astype(self.Z.dtype)
+        share = has.sum(axis=0) / np.maximum(self.knowns.sum(axis=0), 1)
+        return np.asarray(np.where(self.knowns > 0, has, share), self.Z.dtype)
 
     def _rotate(self) -> "Bench":
         factor = _cholesky(self.similarity.astype(np.float64), 1e-6 if self.Z.dtype == np.float32 else 1e-10)

@@ -92,6 +92,31 @@ LISTS: dict[str, tuple[tuple[str, Grid], ...]] = {
     ),
 }
 
+# The same for several labels a row: heads that learn each label beside its absence.
+LABEL_LISTS: dict[str, tuple[tuple[str, Grid], ...]] = {
+    "fast": (
+        ("logistic", _grid(C=(10.0, 60.0, 300.0))),
+        ("rbf", _grid(gamma=(1.5,), alpha=(0.03, 0.15))),
+    ),
+    "balanced": (
+        ("logistic", _grid(C=(4.0, 16.0, 64.0, 256.0))),
+        ("knn", _grid(n_neighbors=(5, 15, 40))),
+        ("rbf", _grid(gamma=(0.75,), alpha=(0.03, 0.3))),
+        ("rbf", _grid(gamma=(1.5,), alpha=(0.01, 0.03, 0.1, 0.3))),
+        ("rbf", _grid(gamma=(2.5,), alpha=(0.03, 0.1))),
+        ("linear_svm", _grid(C=(1.0, 3.0, 10.0))),
+    ),
+    "best": (
+        ("logistic", _grid(C=(2.0, 8.0, 32.0, 128.0, 512.0))),
+        ("knn", _grid(n_neighbors=(3, 10, 20, 50), temperature=(0.03, 0.08))),
+        *(
+            ("rbf", _grid(gamma=(gamma,), alpha=(0.003, 0.01, 0.03, 0.1, 0.3, 1.0)))
+            for gamma in (0.5, 1.0, 1.5, 2.0, 3.0)
+        ),
+        ("linear_svm", _grid(C=(0.3, 1.0, 3.0, 10.0))),
+    ),
+}
+
 POWERS: dict[str, tuple[float, ...]] = {"fast": (), "balanced": (1.0,), "best": (1.0, 0.7, 0.35)}
 DEFAULT_POWER = 0.5
 MAX_ROWS = {
@@ -103,7 +128,11 @@ ENSEMBLES = {"fast": False, "balanced": True, "best": True}
 
 
 def first_candidates(
-    heads: str | Sequence[Any] | None, features: Mapping[str, Any], random_state: int | None = 0
+    heads: str | Sequence[Any] | None,
+    features: Mapping[str, Any],
+    random_state: int | None = 0,
+    *,
+    several: bool = False,
 ) -> tuple[str, list[Candidate]]:
     """Return the list's name and the candidates that do not depend on any result.
 
@@ -115,20 +144,23 @@ def first_candidates(
         `power`, `blocks`, `use` and `class_weight` to start with.
     random_state : int or None
         Given to the heads that take one and are not given as objects.
+    several : bool, default False
+        Whether a row may have several labels.
     """
+    lists = LABEL_LISTS if several else LISTS
     if heads is None or isinstance(heads, str):
         level = heads or "balanced"
         if level in HEADS and level not in LISTS:
-            return "balanced", list(_named([level], features, random_state))
+            return "balanced", list(_named([level], features, random_state, lists))
         if level not in LISTS:
             raise ParameterError(
                 f"heads={heads!r}: expected {', '.join(map(repr, LISTS))} or a list of heads."
             )
         return level, [
             Candidate(name, _template(name, random_state), grid, dict(features))
-            for name, grid in LISTS[level]
+            for name, grid in lists[level]
         ]
-    chosen = list(_named(heads, features, random_state))
+    chosen = list(_named(heads, features, random_state, lists))
     if not chosen:
         raise ParameterError(f"heads={heads!r}: expected at least one head.")
     return "balanced", chosen
@@ -140,7 +172,10 @@ def _template(name: str, random_state: int | None) -> Any:
 
 
 def _named(
-    heads: Iterable[Any], features: Mapping[str, Any], random_state: int | None
+    heads: Iterable[Any],
+    features: Mapping[str, Any],
+    random_state: int | None,
+    lists: Mapping[str, tuple[tuple[str, Grid], ...]],
 ) -> Iterator[Candidate]:
     for head in heads:
         if not isinstance(head, str):
@@ -148,6 +183,6 @@ def _named(
             yield Candidate(type(head).__name__, head, ({},), {**features, **own})
             continue
         template = _template(head, random_state)
-        grids = [grid for name, grid in LISTS["balanced"] if name == head] or [({},)]
+        grids = [grid for name, grid in lists["balanced"] if name == head] or [({},)]
         for grid in grids:
             yield Candidate(head, template, grid, dict(features))

@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from genus.classify.bench import Floats
-from genus.classify.head import Head, require_two_classes, softmax
+from genus.classify.head import Head, probabilities, require_two_classes
 from genus.classify.lda import LDAHead
 from genus.classify.logistic import LogisticHead
 from genus.errors import ParameterError
@@ -22,14 +22,18 @@ _FLOOR = np.float32(1e-12)  # keeps the logarithm of a mixture finite
 class EnsembleHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Mixture of heads: `sum_i weights[i] * softmax(logits_i / temperatures[i])`.
 
+    With several labels a row (see `Head`), sigmoids take the place of the softmax, and `biases[i]` are added first.
+
     Parameters
     ----------
     heads : sequence of heads or None
         The members; None means logistic regression and discriminant analysis.
     weights : sequence of float or None
         Share of each member, scaled to sum to one; None means equal shares.
-    temperatures : sequence of float or None
+    temperatures : sequence of (float or (n_classes,) array), or None
         Calibration of each member; None means 1.
+    biases : sequence of (float or (n_classes,) array), or None
+        The other half of it, where there may be several labels a row; None means 0.
 
     Attributes
     ----------
@@ -51,11 +55,13 @@ class EnsembleHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self,
         heads: Sequence[Any] | None = None,
         weights: Sequence[float] | None = None,
-        temperatures: Sequence[float] | None = None,
+        temperatures: Sequence[Any] | None = None,
+        biases: Sequence[Any] | None = None,
     ) -> None:
         self.heads = heads
         self.weights = weights
         self.temperatures = temperatures
+        self.biases = biases
 
     @property
     def n_stored_examples(self) -> int:
@@ -63,45 +69,61 @@ class EnsembleHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return sum(head.n_stored_examples for head in getattr(self, "heads_", ()))
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Fit every member on features `X (n, d)`, labels `y (n,)` and optional weights `(n,)`."""
-        rows, labels = checked_examples(self, X, y)
-        weights = _check_sample_weight(sample_weight, rows, dtype=np.float64, ensure_non_negative=True)
+        """Fit every member on features `X (n, d)`, labels `y (n,)` or (n, c), and optional weights `(n,)`."""
         members = self._members()
         self._shares(len(members))
+        targets = np.asarray(y)
+        self.multilabel_ = targets.ndim == 2 and targets.shape[1] > 1
+        if self.multilabel_:
+            self.heads_ = tuple(clone(head).fit(X, targets, sample_weight=sample_weight) for head in members)
+            self.classes_, self.n_features_in_ = np.arange(targets.shape[1]), self.heads_[0].n_features_in_
+            return self
+        rows, labels = checked_examples(self, X, y)
+        weights = _check_sample_weight(sample_weight, rows, dtype=np.float64, ensure_non_negative=True)
         self.classes_ = np.unique(labels[weights > 0])
         require_two_classes(self.classes_)
         self.heads_ = tuple(clone(head).fit(rows, labels, sample_weight=weights) for head in members)
         return self
 
     def logits(self, X: ArrayLike) -> NDArray[np.float32]:
-        """Return the logarithm of the mixture, float32 (n, n_classes)."""
+        """Return the logarithm (or the log-odds) of the mixture, float32 (n, n_classes)."""
         check_is_fitted(self)
         rows = checked_rows(self, X)
-        shares, temperatures = self._shares(len(self.heads_))
-        return mixture_logits([head.logits(rows) for head in self.heads_], shares, temperatures)
+        shares, temperatures, biases = self._shares(len(self.heads_))
+        parts = zip(self.heads_, temperatures, biases, strict=True)
+        calibrated = [head.logits(rows) / temperature + bias for head, temperature, bias in parts]
+        return mixture_logits(calibrated, shares, several=self.multilabel_)
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float32]:
         """Return the mixture, float32 (n, n_classes)."""
-        proba: NDArray[np.float32] = softmax(self.logits(X))
+        proba: NDArray[np.float32] = probabilities(self.logits(X), several=self.multilabel_)
         return proba
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Return the most probable class label of each row, (n,)."""
-        columns = self.logits(X).argmax(axis=1)
-        labels: NDArray[Any] = self.classes_[columns]
+        """Return the most probable class label of each row, (n,), or an indicator matrix of the likely labels."""
+        logits = self.logits(X)
+        if self.multilabel_:
+            return np.asarray(logits > 0, np.int8)
+        labels: NDArray[Any] = self.classes_[logits.argmax(axis=1)]
         return labels
 
     def export(self, graph: GraphBuilder, x: str) -> str:
         """Add all members and their mixture to `graph`; returns the name of the logits [N, C]."""
         check_is_fitted(self)
         total = ""
-        for head, share, temperature in zip(self.heads_, *self._shares(len(self.heads_)), strict=True):
-            scaled = graph.op("Div", head.export(graph, x), graph.constant(np.array(temperature, np.float32)))
-            part = graph.op(
-                "Mul", graph.op("Softmax", scaled, axis=1), graph.constant(np.array(share, np.float32))
-            )
+        for head, share, temperature, bias in zip(self.heads_, *self._shares(len(self.heads_)), strict=True):
+            scaled = graph.op("Div", head.export(graph, x), graph.constant(temperature))
+            if self.multilabel_:
+                proba = graph.op("Sigmoid", graph.op("Add", scaled, graph.constant(bias)))
+            else:
+                proba = graph.op("Softmax", scaled, axis=1)
+            part = graph.op("Mul", proba, graph.constant(np.array(share, np.float32)))
             total = graph.op("Add", total, part) if total else part
-        return graph.op("Log", graph.op("Max", total, graph.constant(np.array(_FLOOR))))
+        floor = graph.constant(np.array(_FLOOR))
+        if not self.multilabel_:
+            return graph.op("Log", graph.op("Max", total, floor))
+        rest = graph.op("Sub", graph.constant(np.array(1, np.float32)), total)
+        return graph.op("Log", graph.op("Div", graph.op("Max", total, floor), graph.op("Max", rest, floor)))
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "heads_")
@@ -112,27 +134,44 @@ class EnsembleHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise ParameterError("heads=[]: expected at least one member.")
         return members
 
-    def _shares(self, n: int) -> tuple[list[float], list[float]]:
+    def _shares(self, n: int) -> tuple[list[float], list[NDArray[np.float32]], list[NDArray[np.float32]]]:
         weights = [1.0] * n if self.weights is None else [float(w) for w in self.weights]
-        temperatures = [1.0] * n if self.temperatures is None else [float(t) for t in self.temperatures]
-        if len(weights) != n or len(temperatures) != n or min(weights) < 0 or sum(weights) <= 0:
+        temperatures = _float_arrays([1.0] * n if self.temperatures is None else self.temperatures)
+        biases = _float_arrays([0.0] * n if self.biases is None else self.biases)
+        fits = len(weights) == len(temperatures) == len(biases) == n
+        if not fits or min(weights) < 0 or sum(weights) <= 0:
             raise ParameterError(
                 f"weights={self.weights!r}, temperatures={self.temperatures!r}: expected one for each of the "
                 f"{n} members, weights at least 0."
             )
-        return [w / sum(weights) for w in weights], temperatures
+        return [w / sum(weights) for w in weights], temperatures, biases
 
 
 def mixture_logits(
-    logits: Sequence[Floats], shares: Sequence[float], temperatures: Sequence[float]
+    logits: Sequence[Floats], shares: Sequence[float], *, several: bool = False
 ) -> NDArray[np.float32]:
-    """Return the logarithm of a mixture of calibrated probabilities, float32 (n, n_classes)."""
+    """Return the logarithm (with several labels a row: the log-odds) of a mixture of probabilities.
+
+    Parameters
+    ----------
+    logits : sequence of (n, n_classes) arrays
+        Calibrated.
+    shares : sequence of float
+        One each, with the sum 1.
+    several : bool
+        See `genus.classify.head.probabilities`.
+    """
     parts = [
-        np.float32(share) * softmax(one.astype(np.float32, copy=False) / np.float32(temperature))
-        for one, share, temperature in zip(logits, shares, temperatures, strict=True)
+        np.float32(share) * probabilities(one.astype(np.float32, copy=False), several=several)
+        for one, share in zip(logits, shares, strict=True)
     ]
-    mixed: NDArray[np.float32] = np.log(np.maximum(np.sum(parts, axis=0, dtype=np.float32), _FLOOR))
-    return mixed
+    total = np.sum(parts, axis=0, dtype=np.float32)
+    mixed: NDArray[np.float32] = np.log(np.maximum(total, _FLOOR))
+    return mixed - np.log(np.maximum(np.float32(1) - total, _FLOOR)) if several else mixed
+
+
+def _float_arrays(values: Sequence[Any]) -> list[NDArray[np.float32]]:
+    return [np.asarray(value, np.float32) for value in values]
 
 
 def greedy_shares(true_class: NDArray[np.floating[Any]], n_steps: int = 20) -> NDArray[np.float64]:

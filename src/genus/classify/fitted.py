@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from genus.classify.calibration import Calibration
-from genus.classify.head import softmax
+from genus.classify.head import probabilities
+from genus.classify.label_calibration import LabelCalibration
 from genus.classify.leaderboard import Selection
 from genus.classify.workshop import logits_of
 from genus.errors import ParameterError
@@ -27,7 +28,7 @@ class FittedHead:
     """
 
     head: Any
-    calibration: Calibration
+    calibration: Calibration | LabelCalibration
 
     @property
     def classes_(self) -> NDArray[Any]:
@@ -45,13 +46,18 @@ class FittedHead:
         """How many training rows the head holds, and a model file would embed."""
         return int(getattr(self.head, "n_stored_examples", 0))
 
+    @property
+    def multilabel(self) -> bool:
+        """Whether an image may have several labels: then each column is a probability of its own."""
+        return bool(getattr(self.head, "multilabel_", False))
+
     def logits(self, X: ArrayLike) -> NDArray[np.float32]:
         """Return calibrated logits, float32 (n, n_classes)."""
         return self.calibration.apply(logits_of(self.head, np.asarray(X, np.float32)))
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float32]:
         """Return calibrated probabilities, float32 (n, n_classes)."""
-        return softmax(self.logits(X))
+        return np.asarray(probabilities(self.logits(X), several=self.multilabel), np.float32)
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Return the most probable label of each row, (n,)."""

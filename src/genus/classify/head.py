@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from genus.classify.bench import Bench, Floats, working_dtype
-from genus.errors import DataError
+from genus.errors import DataError, ParameterError
 from genus.graph import GraphBuilder
 from genus.normalize import (
     checked_examples,
@@ -19,6 +19,7 @@ from genus.normalize import (
     chosen_blocks,
     export_normalized,
     normalize_blocks,
+    require_finite,
 )
 
 
@@ -36,8 +37,16 @@ class Head(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         Number of feature columns.
     n_stored_examples : int
         How many training rows the fitted head holds, and an exported file would embed; 0 for most heads.
+    learns_label_sets : bool
+        Whether `y` may also be an indicator matrix (n, c) of 1 (has the label), 0 (has it not) and -1 (unknown).
+    weighs_labels : bool
+        Whether it then heeds `class_weight`.
+    multilabel_ : bool
+        Whether it was: then each column of the logits is a label's log-odds, and `predict` returns such a matrix.
     """
 
+    learns_label_sets: bool = False
+    weighs_labels: bool = False
     power: float
     blocks: Any
     use: Any
@@ -51,7 +60,13 @@ class Head(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         ------
         DataError
             Rows hold NaN or infinity, or `y` has fewer than two classes.
+        ParameterError
+            `y` is an indicator matrix, and this head learns one class a row only.
         """
+        targets = np.asarray(y)
+        self.multilabel_ = targets.ndim == 2 and targets.shape[1] > 1
+        if self.multilabel_:
+            return self._fit_label_sets(X, targets, sample_weight)
         rows, labels = checked_examples(self, X, y)
         weights = row_weights(rows, labels, sample_weight, self.class_weight)
         counted = weights > 0
@@ -70,14 +85,16 @@ class Head(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         return self._score(self._normalized(checked_rows(self, X))).astype(np.float32, copy=False)
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float32]:
-        """Return `softmax(logits(X))`, float32 (n, n_classes)."""
-        proba: NDArray[np.float32] = softmax(self.logits(X))
+        """Return `softmax(logits(X))`, or with several labels a row `sigmoid(logits(X))`, float32 (n, n_classes)."""
+        proba: NDArray[np.float32] = probabilities(self.logits(X), several=self.multilabel_)
         return proba
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Return the most probable class label of each row, (n,)."""
-        columns = self.logits(X).argmax(axis=1)
-        labels: NDArray[Any] = self.classes_[columns]
+        """Return the most probable class label of each row, (n,), or an indicator matrix of the likely labels."""
+        logits = self.logits(X)
+        if self.multilabel_:
+            return np.asarray(logits > 0, np.int8)
+        labels: NDArray[Any] = self.classes_[logits.argmax(axis=1)]
         return labels
 
     def export(self, graph: GraphBuilder, x: str) -> str:
@@ -90,6 +107,27 @@ class Head(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "classes_")
+
+    def _fit_label_sets(self, X: ArrayLike, y: NDArray[Any], sample_weight: ArrayLike | None) -> Self:
+        if not self.learns_label_sets:
+            raise ParameterError(
+                f"{type(self).__name__} learns one class an image, not several labels. "
+                "For several labels take logistic, linear_svm, knn or rbf."
+            )
+        rows: NDArray[np.float32] = validate_data(self, X, dtype=np.float32, ensure_all_finite=False)
+        require_finite(rows)
+        if len(y) != len(rows) or not np.isin(y, (-1, 0, 1)).all():
+            raise DataError(
+                f"expected labels (n, c) of 1 (has it), 0 (has it not) or -1 (unknown), got {y.dtype} {y.shape}."
+            )
+        weights = row_weights(rows, y, sample_weight, None)
+        counted = weights > 0
+        values = y[counted].astype(np.int8)
+        self.classes_ = np.arange(y.shape[1])
+        Z: Floats = self._normalized(rows[counted])
+        Z = Z.astype(working_dtype(Z.size), copy=False)
+        self._learn(label_bench(Z, values, weights[counted].astype(Z.dtype), self.class_weight))
+        return self
 
     @abstractmethod
     def _learn(self, bench: Bench) -> None:
@@ -165,6 +203,39 @@ def softmax(logits: Floats) -> Floats:
     exp = np.exp(logits - logits.max(axis=1, keepdims=True))
     total: Floats = exp / exp.sum(axis=1, keepdims=True)
     return total
+
+
+def probabilities(logits: Floats, *, several: bool) -> Floats:
+    """Return class probabilities (n, n_classes): rows sum to one, unless there may be several labels a row."""
+    if not several:
+        return softmax(logits)
+    faded = np.exp(-np.abs(logits))  # never overflows
+    proba: Floats = np.where(logits >= 0, 1, faded) / (1 + faded)
+    return proba.astype(logits.dtype, copy=False)
+
+
+def label_bench(
+    Z: Floats,
+    values: NDArray[np.int8],
+    weights: Floats,
+    class_weight: Any = None,
+    fold: NDArray[np.intp] | None = None,
+    n_folds: int = 1,
+) -> Bench:
+    """Return a bench of normalised rows with several labels each, `values (n, c)`: 1, 0 or -1 (unknown)."""
+    cells = balanced_cells(values).astype(Z.dtype) if class_weight == "balanced" else None
+    codes = np.zeros(len(Z), np.intp)
+    return Bench(Z, codes, weights, values.shape[1], fold, n_folds, labels=values, cells=cells)
+
+
+def balanced_cells(values: NDArray[np.int8]) -> NDArray[np.float64]:
+    """Return weights (n, c) that let a label's presence and its absence count the same in all; 0 where unknown."""
+    known = (values >= 0).sum(axis=0)
+    cells = np.zeros(values.shape)
+    for side in (0, 1):
+        members = values == side
+        cells += members * (known / (2 * np.maximum(members.sum(axis=0), 1)))
+    return cells
 
 
 def row_weights(

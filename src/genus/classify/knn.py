@@ -41,7 +41,8 @@ class KNNHead(Head):
     rows_ : (m, w) float32 array
         Normalised training rows.
     votes_ : (m, n_classes) float32 array
-        What a row votes for: its weight in its class's column.
+        What a row votes for: its weight in its class's column. With several labels a row, (m, 2 n_classes): its
+        weight for each label that it has, then against each that it has not.
     n_stored_examples : int
         `m`.
     classes_ : (n_classes,) array
@@ -58,6 +59,9 @@ class KNNHead(Head):
     >>> KNNHead(n_neighbors=3).fit(X, ["cat", "cat", "dog", "dog"]).predict([[1.0, 0.2]])
     array(['cat'], dtype='<U3')
     """
+
+    learns_label_sets = True
+    weighs_labels = True
 
     def __init__(
         self,
@@ -93,30 +97,30 @@ class KNNHead(Head):
             (rows, kept, *top(bench.Z[rows] @ bench.Z[kept].T, widest))
             for rows, kept in ((rows, self._kept(bench.train(f))) for f, rows in bench.held_out())
         ]
-        votes = bench.one_hot * bench.weights[:, None]
+        votes = _votes(bench)
         for k, temperature in settings:
             logits = np.empty_like(bench.one_hot)
             for rows, kept, cosines, indices in nearest:
-                logits[rows] = vote(cosines[:, :k], votes[kept][indices[:, :k]], temperature)
+                chosen = votes[kept][indices[:, :k]]
+                logits[rows] = _tally(cosines[:, :k], chosen, temperature, several=bench.labels is not None)
             yield logits
 
     def _learn(self, bench: Bench) -> None:
         self._checked({})
         kept = self._kept(bench.train(0))
         self.rows_ = np.ascontiguousarray(rounded_rows(bench.Z[kept]), np.float32)
-        self.votes_ = np.ascontiguousarray(bench.one_hot[kept] * bench.weights[kept, None], np.float32)
+        self.votes_ = np.ascontiguousarray(_votes(bench)[kept], np.float32)
 
     def _score(self, Z: NDArray[np.float32]) -> Floats:
-        logits = np.empty((len(Z), self.votes_.shape[1]), np.float32)
+        logits = np.empty((len(Z), len(self.classes_)), np.float32)
         for start in range(0, len(Z), _ROWS_AT_ONCE):
             rows = slice(start, start + _ROWS_AT_ONCE)
             cosines, indices = top(Z[rows] @ self.rows_.T, self.n_neighbors)
-            logits[rows] = vote(cosines, self.votes_[indices], self.temperature)
+            logits[rows] = _tally(cosines, self.votes_[indices], self.temperature, several=self.multilabel_)
         return logits
 
     def _export_scores(self, graph: GraphBuilder, z: str) -> str:
-        k = min(self.n_neighbors, len(self.rows_))
-        n_classes = self.votes_.shape[1]
+        k, n_classes = min(self.n_neighbors, len(self.rows_)), len(self.classes_)
         cosines = graph.op("MatMul", z, graph.half_constant(np.ascontiguousarray(self.rows_.T)))
         nearest, indices = graph.op_many(
             "TopK",
@@ -131,9 +135,7 @@ class KNNHead(Head):
         counted = graph.op(
             "Squeeze", graph.op("MatMul", weights, votes), graph.constant(np.array([1], np.int64))
         )
-        total = graph.op("ReduceSum", counted, graph.constant(np.array([1], np.int64)), keepdims=1)
-        shares = graph.op("Mul", graph.op("Div", counted, total), _scalar(graph, 1 - _DOUBT))
-        return graph.op("Log", graph.op("Add", shares, _scalar(graph, _DOUBT / n_classes)))
+        return _export_odds(graph, counted) if self.multilabel_ else _export_shares(graph, counted, n_classes)
 
     def _checked(self, setting: Mapping[str, Any]) -> tuple[int, float]:
         k = int(setting.get("n_neighbors", self.n_neighbors))
@@ -171,6 +173,43 @@ def vote(cosines: Floats, votes: Floats, temperature: float) -> Floats:
     counted = np.einsum("nk,nkc->nc", weights, votes)
     shares = counted / np.maximum(counted.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
     return np.asarray(np.log(shares * (1 - _DOUBT) + _DOUBT / votes.shape[2]))
+
+
+def vote_odds(cosines: Floats, votes: Floats, temperature: float) -> Floats:
+    """Return each label's log-odds (n, c) by the votes (n, k, 2c) for and against it."""
+    weights = np.exp((cosines - cosines[:, :1]) / temperature)
+    counted = np.einsum("nk,nkc->nc", weights, votes)
+    in_favour, against = np.split(counted, 2, axis=1)
+    total = in_favour + against + _DOUBT
+    return np.asarray(np.log((in_favour + _DOUBT * total) / (against + _DOUBT * total)))
+
+
+def _tally(cosines: Floats, votes: Floats, temperature: float, *, several: bool) -> Floats:
+    return vote_odds(cosines, votes, temperature) if several else vote(cosines, votes, temperature)
+
+
+def _votes(bench: Bench) -> Floats:
+    if bench.labels is None:
+        return bench.one_hot * bench.weights[:, None]
+    cells = (bench.knowns if bench.cells is None else bench.cells) * bench.weights[:, None]
+    has = bench.labels == 1
+    return np.concatenate([cells * has, cells * ~has], axis=1)
+
+
+def _export_shares(graph: GraphBuilder, counted: str, n_classes: int) -> str:
+    total = graph.op("ReduceSum", counted, graph.constant(np.array([1], np.int64)), keepdims=1)
+    shares = graph.op("Mul", graph.op("Div", counted, total), _scalar(graph, 1 - _DOUBT))
+    return graph.op("Log", graph.op("Add", shares, _scalar(graph, _DOUBT / n_classes)))
+
+
+def _export_odds(graph: GraphBuilder, counted: str) -> str:
+    in_favour, against = graph.op_many(
+        "Split", [counted], [graph.fresh("in_favour"), graph.fresh("against")], axis=1
+    )
+    total = graph.op("Add", graph.op("Add", in_favour, against), _scalar(graph, _DOUBT))
+    doubt = graph.op("Mul", total, _scalar(graph, _DOUBT))
+    odds = graph.op("Div", graph.op("Add", in_favour, doubt), graph.op("Add", against, doubt))
+    return graph.op("Log", odds)
 
 
 def _scalar(graph: GraphBuilder, value: float | np.float32) -> str:

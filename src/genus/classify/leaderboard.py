@@ -21,7 +21,7 @@ class LeaderboardRow:
         Mean over folds of the chosen metric.
     spread : float
         Standard deviation of that metric over the folds.
-    accuracy, balanced_accuracy, macro_f1 : float
+    macro_f1 : float
         Over all out-of-fold predictions, 0 to 1.
     log_loss : float
         Mean negative log-probability of the true class after calibration, in nats.
@@ -31,6 +31,10 @@ class LeaderboardRow:
         How many feature rows a second the head classifies on one core, by the cost model.
     n_fits : int
         How many fits went into the figures.
+    accuracy, balanced_accuracy : float or None
+        The same for one class a row.
+    mean_average_precision : float or None
+        The same for several labels a row.
     note : str
         What else is worth knowing.
     """
@@ -39,13 +43,14 @@ class LeaderboardRow:
     params: dict[str, Any]
     score: float
     spread: float
-    accuracy: float
-    balanced_accuracy: float
     macro_f1: float
     log_loss: float
     fit_seconds: float
     predict_images_per_second: float
     n_fits: int
+    accuracy: float | None = None
+    balanced_accuracy: float | None = None
+    mean_average_precision: float | None = None
     note: str = ""
 
     def to_dict(self) -> dict[str, Any]:
@@ -118,6 +123,8 @@ class Selection:
         The winner's figures; not always the first row, since the simpler or better calibrated of equals wins.
     classes : (n_classes,) array
         The labels, in the order of the columns below.
+    multilabel : bool
+        Whether a row may have several labels; then each column is a probability of its own.
     logits : (n, n_classes) float32 array
         Calibrated out-of-fold logits of the winner: every row by a head that was not fitted on it.
     calibration : Calibration
@@ -140,6 +147,7 @@ class Selection:
     winner: Any
     winner_row: LeaderboardRow
     classes: NDArray[Any]
+    multilabel: bool
     logits: NDArray[np.float32]
     calibration: Any
     score_nested: float
@@ -151,6 +159,8 @@ class Selection:
     @property
     def proba(self) -> NDArray[np.float32]:
         """Calibrated out-of-fold probabilities of the winner, float32 (n, n_classes)."""
+        if self.multilabel:
+            return np.asarray(1 / (1 + np.exp(-np.clip(self.logits, -80, 80))), np.float32)
         exp = np.exp(self.logits - self.logits.max(axis=1, keepdims=True))
         proba: NDArray[np.float32] = exp / exp.sum(axis=1, keepdims=True)
         return proba

@@ -4,7 +4,7 @@ The problems (one a fold) share their rows, so one matrix product serves them al
 whitening of the rows makes every one of them well conditioned.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from genus.classify.bench import Bench, Floats
 
-Loss = Literal["softmax", "squared_hinge"]
+Loss = Literal["softmax", "sigmoid", "squared_hinge"]
 
 # Curvature of the loss that the whitening assumes, as a share of the rows' second moment. Small, because the
 # curvature p (1 - p) of a fitted softmax is; measured on CNN features: 3 to 10 times fewer steps than without.
@@ -68,8 +68,9 @@ def linear_path(bench: Bench, Cs: Sequence[float], loss: Loss, tol: float) -> It
         Rows, labels, weights and folds.
     Cs : sequence of float
         Inverse penalties, best in ascending order.
-    loss : {"softmax", "squared_hinge"}
-        Multinomial logistic loss, or the one-against-rest squared hinge of L2-loss support vector machines.
+    loss : {"softmax", "sigmoid", "squared_hinge"}
+        Multinomial logistic loss, the logistic loss of each label by itself (several labels a row), or the
+        one-against-rest squared hinge of L2-loss support vector machines.
     tol : float
         Stop once a step lowers every problem's objective by less than this share of it.
 
@@ -89,9 +90,10 @@ def linear_path(bench: Bench, Cs: Sequence[float], loss: Loss, tol: float) -> It
     middle = float(np.exp(np.mean(np.log(Cs))))
     ridge = 1.0 / (middle * float(bench.problem_weights().sum(axis=0).mean()))
     design = bench.share(f"whitened {ridge:.6g}", lambda: whiten(bench, ridge))
+    targets, weights = _problems(bench)
     V = _start(bench, loss)
     for C in Cs:
-        V = minimize(_Objective(bench, design, C, loss), V, tol)
+        V = minimize(_Objective(design, C, targets, weights, loss), V, tol)
         coef = solve_triangular(design.factor, V[:-1], lower=True, trans="T", check_finite=False)
         intercept = V[-1] / np.sqrt(_CURVATURE) - design.mean @ coef
         by_problem = coef.T.reshape(bench.n_folds, bench.n_classes, -1)
@@ -103,26 +105,47 @@ class _Objective:
 
     The penalty needs no product of its own: in whitened coordinates it is
     `ridge * |coef|^2 = |V|^2 - curvature / n * |columns^T V|^2`, and `columns^T V` are the scores.
+
+    Parameters
+    ----------
+    columns, ridge
+        See `Whitened`.
+    C : float
+    targets : (n, n_problems or 1, n_classes) array
+        Class indicators.
+    weights : (n, n_problems) array
+    loss : Loss
+    offset : (n, n_problems, n_classes) array or None
+        Added to the scores, as it is.
     """
 
-    def __init__(self, bench: Bench, design: Whitened, C: float, loss: Loss) -> None:
-        dtype = bench.Z.dtype
-        weights = bench.problem_weights()
-        totals = weights.sum(axis=0)
+    def __init__(
+        self,
+        design: Whitened,
+        C: float,
+        targets: Floats,
+        weights: Floats,
+        loss: Loss,
+        offset: Floats | None = None,
+    ) -> None:
+        dtype = design.columns.dtype
+        totals = np.maximum(weights.sum(axis=0), np.finfo(np.float32).tiny)
         self.columns = design.columns
-        self.n_problems, self.n_classes = bench.n_folds, bench.n_classes
+        self.n_problems, self.n_classes = weights.shape[1], targets.shape[2]
         self.weights = (weights / totals).astype(dtype)
         self.penalty = (1.0 / (C * totals * design.ridge)).astype(dtype)
-        self.one_hot = bench.one_hot
-        self.loss = softmax_loss if loss == "softmax" else squared_hinge_loss
-        self.share = dtype.type(_CURVATURE / len(bench.Z))
+        self.targets, self.offset = targets, offset
+        self.loss = _LOSSES[loss]
+        self.share = dtype.type(_CURVATURE / design.columns.shape[1])
         self.intercept = dtype.type(1 / np.sqrt(_CURVATURE))
 
     def __call__(self, V: Floats) -> tuple[Floats, Floats]:
         """Return each problem's value (n_problems,) and the gradient, shaped like `V`."""
         scores = self.columns.T @ V[:-1]
         shaped = (scores + V[-1] * self.intercept).reshape(len(scores), self.n_problems, self.n_classes)
-        value, slope = self.loss(shaped, self.one_hot, self.weights)
+        if self.offset is not None:
+            shaped += self.offset
+        value, slope = self.loss(shaped, self.targets, self.weights)
         slope = slope.reshape(scores.shape)
         value = value + 0.5 * self.penalty * (
             self.dots(V[:-1], V[:-1]) - self.share * self.dots(scores, scores)
@@ -145,25 +168,41 @@ class _Objective:
         return np.repeat(per_problem, self.n_classes).astype(self.columns.dtype)
 
 
-def softmax_loss(scores: Floats, one_hot: Floats, weights: Floats) -> tuple[Floats, Floats]:
+def softmax_loss(scores: Floats, targets: Floats, weights: Floats) -> tuple[Floats, Floats]:
     """Weighted multinomial log-loss of each problem, and its slope by the scores (n, n_problems, n_classes)."""
     scores = scores - scores.max(axis=2, keepdims=True)
-    own = np.einsum("ijk,ik->ij", scores, one_hot)
+    own = np.einsum("ijk,ik->ij", scores, targets[:, 0])
     np.exp(scores, out=scores)
     total = scores.sum(axis=2)
     value = ((np.log(total) - own) * weights).sum(axis=0)
     scores /= total[:, :, None]
-    scores -= one_hot[:, None, :]
+    scores -= targets
     scores *= weights[:, :, None]
     return value, scores
 
 
-def squared_hinge_loss(scores: Floats, one_hot: Floats, weights: Floats) -> tuple[Floats, Floats]:
+def sigmoid_loss(scores: Floats, targets: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """Weighted log-loss of each class by itself, summed a problem, and its slope by the scores."""
+    faded = np.exp(-np.abs(scores))  # never overflows
+    losses = np.maximum(scores, 0) + np.log1p(faded) - targets * scores
+    value = (losses.sum(axis=2) * weights).sum(axis=0)
+    proba = np.where(scores >= 0, 1, faded) / (1 + faded)
+    return value, (proba - targets) * weights[:, :, None]
+
+
+def squared_hinge_loss(scores: Floats, targets: Floats, weights: Floats) -> tuple[Floats, Floats]:
     """Weighted one-against-rest squared hinge of each problem, and its slope by the scores."""
-    side = (2 * one_hot - 1)[:, None, :]
+    side = 2 * targets - 1
     short = np.maximum(0, 1 - side * scores)
     value = (np.einsum("ijk,ijk->ij", short, short) * weights).sum(axis=0)
     return value, (-2 * side * short) * weights[:, :, None]
+
+
+_LOSSES: dict[str, Callable[[Floats, Floats, Floats], tuple[Floats, Floats]]] = {
+    "softmax": softmax_loss,
+    "sigmoid": sigmoid_loss,
+    "squared_hinge": squared_hinge_loss,
+}
 
 
 def minimize(objective: _Objective, V: Floats, tol: float) -> Floats:
@@ -218,10 +257,31 @@ def _direction(
     return direction
 
 
+def _problems(bench: Bench) -> tuple[Floats, Floats]:
+    """Return the class indicators and weights of every problem.
+
+    Classes that exclude one another are one problem a fold. Labels that do not are one each, with the rows where
+    they are known and a step length of their own.
+    """
+    by_fold = bench.problem_weights()
+    if bench.labels is None:
+        return bench.one_hot[:, None, :], by_fold
+    cells = bench.knowns if bench.cells is None else bench.cells
+    weights = (by_fold[:, :, None] * cells[:, None, :]).reshape(len(cells), -1)
+    return np.tile(bench.one_hot, bench.n_folds)[:, :, None], weights
+
+
 def _start(bench: Bench, loss: Loss) -> NDArray[np.floating[Any]]:
     """Zero coefficients and the intercepts that fit the class frequencies."""
     V = np.zeros((bench.Z.shape[1] + 1, bench.n_folds * bench.n_classes), bench.Z.dtype)
-    shares = (bench.masses + 1e-3) / (bench.masses + 1e-3).sum(axis=1, keepdims=True)
-    start = np.log(shares) if loss == "softmax" else 2 * shares - 1
+    if bench.labels is None:
+        shares = (bench.masses + 1e-3) / (bench.masses + 1e-3).sum(axis=1, keepdims=True)
+    else:
+        targets, weights = _problems(bench)
+        shares = ((targets[:, :, 0] * weights).sum(axis=0) + 0.1) / (weights.sum(axis=0) + 0.2)
+    if loss == "squared_hinge":
+        start = 2 * shares - 1
+    else:
+        start = np.log(shares) if loss == "softmax" else np.log(shares / (1 - shares))
     V[-1] = start.ravel() * np.sqrt(_CURVATURE)
     return V

@@ -42,6 +42,9 @@ class LinearSVMHead(LinearHead):
     array(['cat'], dtype='<U3')
     """
 
+    learns_label_sets = True
+    weighs_labels = True
+
     def __init__(
         self,
         C: float = 1.0,

@@ -7,14 +7,14 @@ import numpy as np
 
 from genus.classify.bench import Bench, Floats
 from genus.classify.head import LinearHead
-from genus.classify.linear_solver import linear_path
+from genus.classify.linear_solver import Loss, linear_path
 from genus.errors import ParameterError
 
 SCREEN_TOL = 1e-3  # accuracies stop changing here; probabilities in their third digit
 
 
 class LogisticHead(LinearHead):
-    """L2-penalised multinomial logistic regression.
+    """L2-penalised multinomial logistic regression; with several labels a row, one binary regression a label.
 
     Parameters
     ----------
@@ -43,6 +43,9 @@ class LogisticHead(LinearHead):
     array(['cat'], dtype='<U3')
     """
 
+    learns_label_sets = True
+    weighs_labels = True
+
     def __init__(
         self,
         C: float = 30.0,
@@ -61,7 +64,8 @@ class LogisticHead(LinearHead):
     def _path(
         self, bench: Bench, grid: Sequence[Mapping[str, Any]], *, final: bool
     ) -> Iterator[tuple[Floats, Floats]]:
-        return linear_path(bench, penalties(grid, self.C), "softmax", tolerance(bench, final))
+        loss: Loss = "softmax" if bench.labels is None else "sigmoid"
+        return linear_path(bench, penalties(grid, self.C), loss, tolerance(bench, final))
 
 
 def penalties(grid: Sequence[Mapping[str, Any]], default: float) -> list[float]:

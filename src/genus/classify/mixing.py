@@ -1,42 +1,80 @@
-"""Adds a mixture of the best heads of a search to its trials."""
+"""Adds to the trials of a search what builds on them: mixtures of heads, and labels that help one another."""
 
 import time
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genus.classify.candidates import Candidate
+from genus.classify.cooccurrence import CooccurrenceHead, fit_cooccurrence, moved
 from genus.classify.ensemble import EnsembleHead, greedy_shares, mixture_logits
 from genus.classify.workshop import Trial, Workshop
 
 _MEMBERS = 4
 _LEAST_SHARE = 0.1
+_RIDGES = (3.0, 30.0)
+_MOST_WORK = 5e10  # rows times labels cubed, folds and settings: about ten seconds
 
 
 def add_mixture(shop: Workshop) -> None:
     """Add a mixture of the best trials; its weights for a fold are chosen on the other folds."""
     start = time.perf_counter()
     members = _library(shop)
-    own = np.stack([_true_class(trial, shop.codes) for trial in members])
+    own = np.stack([shop.truth.likelihoods(trial.logits) for trial in members])
     logits = np.empty_like(members[0].logits)
-    ones = [1.0] * len(members)
     for f in range(shop.n_folds):
         rows = shop.fold == f
-        shares = _pruned(greedy_shares(own[:, ~rows]))
-        logits[rows] = mixture_logits([trial.logits[rows] for trial in members], shares.tolist(), ones)
-    shares = _pruned(greedy_shares(own))
+        shares = _pruned(greedy_shares(own[:, ~rows].reshape(len(own), -1)))
+        calibrated = [trial.logits[rows] for trial in members]
+        logits[rows] = mixture_logits(calibrated, shares.tolist(), several=shop.truth.several)
+    shares = _pruned(greedy_shares(own.reshape(len(own), -1)))
     kept = [(trial, float(share)) for trial, share in zip(members, shares, strict=True) if share > 0]
     if len(kept) < 2:
         return
     head = EnsembleHead(
         heads=[trial.head() for trial, _ in kept],
         weights=[share for _, share in kept],
-        temperatures=[trial.temperature for trial, _ in kept],
+        temperatures=[1 / trial.scaling.scale for trial, _ in kept],
+        biases=[trial.scaling.bias for trial, _ in kept] if shop.truth.several else None,
     )
     candidate = Candidate("ensemble", head, ({},), {}, "ensemble")
     note = " + ".join(f"{share:.2f} {trial.candidate.name}" for trial, share in kept)
     seconds = time.perf_counter() - start
     shop.trials.append(shop.trial(candidate, {}, logits, seconds=seconds, n_fits=0, note=note))
+
+
+def add_cooccurrence(shop: Workshop, *, chain: bool) -> None:
+    """Add the best trial with its labels moved by one another, all at once or, with `chain`, one after the other.
+
+    What moves the rows of a fold is learned on the other folds.
+    """
+    values, base = shop.truth.y, shop.best()
+    n_labels = values.shape[1]
+    name = "chain" if chain else "cooccurrence"
+    work = float(len(values)) * n_labels**3 * shop.n_folds * len(_RIDGES)
+    if n_labels < 2 or work > _MOST_WORK:
+        return
+    # the commonest first: what is often there is known best
+    order = np.argsort(-(values == 1).sum(axis=0), kind="stable").tolist() if chain else None
+    for ridge in _RIDGES:
+        start = time.perf_counter()
+        logits = np.empty_like(base.logits)
+        for f in range(shop.n_folds):
+            rows = shop.fold == f
+            coef, intercept = fit_cooccurrence(base.logits[~rows], values[~rows], ridge, order)
+            logits[rows] = moved(base.logits[rows], coef, intercept, order)
+        head = _cooccurring(base, values, ridge, order)
+        candidate = Candidate(name, head, ({},), {}, name)
+        seconds, note = time.perf_counter() - start, f"on {base.candidate.name}, ridge {ridge:g}"
+        shop.trials.append(shop.trial(candidate, {}, logits, seconds=seconds, n_fits=0, note=note))
+
+
+def _cooccurring(
+    base: Trial, values: NDArray[np.int8], ridge: float, order: Sequence[int] | None
+) -> CooccurrenceHead:
+    coef, intercept = fit_cooccurrence(base.logits, values, ridge, order)
+    return CooccurrenceHead(base.head(), base.scaling.scale, base.scaling.bias, coef, intercept, order)
 
 
 def _library(shop: Workshop) -> list[Trial]:
@@ -46,12 +84,6 @@ def _library(shop: Workshop) -> list[Trial]:
     for trial in shop.rank(finished or shop.trials):
         by_name.setdefault(trial.candidate.name, trial)
     return list(by_name.values())
-
-
-def _true_class(trial: Trial, codes: NDArray[np.intp]) -> NDArray[np.float32]:
-    exp = np.exp(trial.logits - trial.logits.max(axis=1, keepdims=True))
-    own: NDArray[np.float32] = exp[np.arange(len(codes)), codes] / exp.sum(axis=1)
-    return own
 
 
 def _pruned(shares: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -25,7 +25,7 @@ class RBFHead(Head):
     The kernel of two normalised rows is `exp(-gamma * |a - b|^2)`. Up to `max_centers` rows the fit is exact; above,
     the rows are described by their kernel values to `max_centers` of them (Nystroem). The fitted head holds those
     rows, and so does an exported file. Its scores are regression values, not log-probabilities; calibration turns
-    them into probabilities.
+    them into probabilities. With several labels a row, an unknown label stands at its mean, which pulls nowhere.
 
     Parameters
     ----------
@@ -65,6 +65,8 @@ class RBFHead(Head):
     >>> RBFHead().fit(X, ["cat", "cat", "dog", "dog"]).predict([[1.0, 0.2]])
     array(['cat'], dtype='<U3')
     """
+
+    learns_label_sets = True
 
     def __init__(
         self,

@@ -8,13 +8,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from genus.classify.calibration import fit_temperature
+from genus.classify.calibration import Calibration, fit_temperature
 from genus.classify.candidates import ENSEMBLES, POWERS, Candidate
 from genus.classify.cost import cv_seconds, rows_per_second
+from genus.classify.label_calibration import LabelCalibration
 from genus.classify.leaderboard import LeaderboardRow, Plan, PlannedCandidate, Selection
-from genus.classify.mixing import add_mixture
-from genus.classify.scores import balanced_accuracy, gain, macro_f1, score
+from genus.classify.mixing import add_cooccurrence, add_mixture
+from genus.classify.scores import gain
 from genus.classify.task import SearchTask, checked_task
+from genus.classify.truth import Truth
 from genus.classify.workshop import Trial, Workshop, available_cores
 from genus.progress import SILENT, Progress
 
@@ -94,7 +96,7 @@ def select(
     task = checked_task(X, y, folds, heads, blocks, metric, class_weight, random_state)
     shop = Workshop(
         task.X[task.rows],
-        task.codes[task.rows],
+        task.truth.take(task.rows),
         task.fold[task.rows],
         metric,
         budget=float("inf") if time_budget is None else time_budget,
@@ -103,10 +105,10 @@ def select(
     )
     _search(task, shop, progress)
     winner = shop.best()
-    logits = winner.logits * winner.temperature
+    logits = winner.scaling.undo(winner.logits)
     if len(task.rows) < len(task.X):
         logits = _all_rows(task, shop, winner)
-    calibration = fit_temperature(logits, task.codes)
+    calibration = _calibrate(logits, task.truth)
     ranked = shop.rank(shop.trials)
     return Selection(
         metric=metric,
@@ -116,6 +118,7 @@ def select(
         classes=task.classes,
         logits=calibration.apply(logits).astype(np.float32),
         calibration=calibration,
+        multilabel=task.truth.several,
         score_nested=_nested_score(shop),
         stopped_early=bool(shop.not_tried),
         not_tried=tuple(sorted(set(shop.not_tried))),
@@ -170,6 +173,10 @@ def _search(task: SearchTask, shop: Workshop, progress: Progress) -> None:
         _compare(task, shop, variations[stage], progress)
     if ENSEMBLES[task.level] and len(shop.trials) > 1 and time.perf_counter() < shop.deadline:
         add_mixture(shop)
+    if task.truth.several and ENSEMBLES[task.level]:
+        for chain in (False, True) if task.level == "best" else (False,):
+            if time.perf_counter() < shop.deadline:
+                add_cooccurrence(shop, chain=chain)
 
 
 def _compare(task: SearchTask, shop: Workshop, candidates: Sequence[Candidate], progress: Progress) -> None:
@@ -183,6 +190,12 @@ def _compare(task: SearchTask, shop: Workshop, candidates: Sequence[Candidate], 
     limited = shop.deadline < float("inf")
     order = sorted(fitting, key=lambda i: costs[i] if limited else -costs[i])
     shop.run([candidates[i] for i in order], progress)
+
+
+def _calibrate(logits: NDArray[np.float32], truth: Truth) -> Calibration | LabelCalibration:
+    if truth.several:
+        return LabelCalibration.fit(logits, truth.y)
+    return fit_temperature(logits, truth.y)
 
 
 def _expected_seconds(task: SearchTask, candidate: Candidate) -> float:
@@ -219,9 +232,15 @@ def _variations(
     weighted = [
         leader.with_features(setting, "class weights", class_weight="balanced")
         for leader, setting in pairs
-        if task.weigh and "class_weight" in leader.template.get_params()
+        if task.weigh and _takes_weights(leader, several=task.truth.several)
     ]
     return powers, subsets, weighted
+
+
+def _takes_weights(leader: Candidate, *, several: bool) -> bool:
+    if several and not getattr(leader.template, "weighs_labels", False):
+        return False
+    return "class_weight" in leader.template.get_params()
 
 
 def _subsets(n_blocks: int) -> list[tuple[int, ...]]:
@@ -258,20 +277,17 @@ def _all_rows(task: SearchTask, shop: Workshop, winner: Trial) -> NDArray[np.flo
 
 def _row(shop: Workshop, trial: Trial) -> LeaderboardRow:
     n, d = shop.X.shape
-    predicted = trial.logits.argmax(axis=1)
     return LeaderboardRow(
         name=trial.candidate.name,
         params=trial.candidate.describe(trial.setting),
         score=trial.value,
         spread=float(trial.fold_scores.std(ddof=1)),
-        accuracy=score("accuracy", trial.logits, shop.codes),
-        balanced_accuracy=balanced_accuracy(predicted, shop.codes),
-        macro_f1=macro_f1(predicted, shop.codes, shop.n_classes),
         log_loss=trial.log_loss,
         fit_seconds=trial.seconds,
         predict_images_per_second=rows_per_second(trial.head(), n, d, shop.n_classes),
         n_fits=trial.n_fits,
         note=trial.note,
+        **shop.truth.figures(trial.logits),
     )
 
 

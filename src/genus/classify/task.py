@@ -8,12 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from genus.classify.candidates import DEFAULT_POWER, MAX_ROWS, Candidate, first_candidates
-from genus.classify.head import require_two_classes
-from genus.classify.scores import check_metric
-from genus.errors import DataError
+from genus.classify.truth import Truth, truth_of
+from genus.errors import DataError, ParameterError
 from genus.normalize import chosen_blocks, require_finite
-
-_UNEVEN = 1.5  # largest over smallest class from which class weights are tried
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,7 +21,9 @@ class SearchTask:
     ----------
     X : (n, d) float32 array
     classes : (n_classes,) array
-    codes, fold : (n,) int arrays
+    truth : Truth
+        Of the n rows.
+    fold : (n,) int array
     rows : int array
         The rows that candidates are compared on.
     level : str
@@ -39,7 +38,7 @@ class SearchTask:
 
     X: NDArray[np.float32]
     classes: NDArray[Any]
-    codes: NDArray[np.intp]
+    truth: Truth
     fold: NDArray[np.intp]
     rows: NDArray[np.intp]
     level: str
@@ -60,7 +59,6 @@ def checked_task(
     random_state: int | None,
 ) -> SearchTask:
     """Check what `select` was given and turn it into a task; see there."""
-    check_metric(metric)
     rows = np.ascontiguousarray(X, np.float32)
     labels, fold = np.asarray(y), np.asarray(folds)
     if rows.ndim != 2 or not len(rows) == len(labels) == len(fold):
@@ -68,25 +66,25 @@ def checked_task(
             f"expected X (n, d), y (n,) and folds (n,), got {rows.shape}, {labels.shape} and {fold.shape}."
         )
     require_finite(rows)
-    classes, codes = np.unique(labels, return_inverse=True)
-    require_two_classes(classes)
+    classes, truth = truth_of(labels)
+    if metric not in truth.metrics:
+        raise ParameterError(f"metric={metric!r}: expected one of {', '.join(truth.metrics)}.")
     names, fold = np.unique(fold, return_inverse=True)
     if len(names) < 2:
         raise DataError("expected at least 2 folds, got 1: nothing would be held out.")
     bounds = None if blocks is None else tuple(_bounds(block) for block in blocks)
     chosen_blocks(bounds, None, rows.shape[1])
-    counts = np.bincount(codes)
-    weigh = class_weight == "auto" and counts.max() > _UNEVEN * counts.min()
+    weigh = class_weight == "auto" and truth.is_uneven
     features = {
         "power": DEFAULT_POWER,
         "blocks": bounds,
         "use": None,
         "class_weight": "balanced" if class_weight == "balanced" else None,
     }
-    level, candidates = first_candidates(heads, features, random_state)
-    sample = _sample(codes, fold, MAX_ROWS[level], random_state)
+    level, candidates = first_candidates(heads, features, random_state, several=truth.several)
+    sample = _sample(truth, fold, MAX_ROWS[level], random_state)
     notes = () if len(sample) == len(rows) else (f"compared on {len(sample)} of {len(rows)} rows",)
-    return SearchTask(rows, classes, codes, fold, sample, level, tuple(candidates), bounds, weigh, notes)
+    return SearchTask(rows, classes, truth, fold, sample, level, tuple(candidates), bounds, weigh, notes)
 
 
 def _bounds(block: Any) -> tuple[int, int]:
@@ -96,17 +94,15 @@ def _bounds(block: Any) -> tuple[int, int]:
     return int(start), int(stop)
 
 
-def _sample(
-    codes: NDArray[np.intp], fold: NDArray[np.intp], most: int, random_state: int | None
-) -> NDArray[np.intp]:
+def _sample(truth: Truth, fold: NDArray[np.intp], most: int, random_state: int | None) -> NDArray[np.intp]:
     """Return at most about `most` rows, every class in its proportion but with all or 50 rows at least."""
-    if len(codes) <= most:
-        return np.arange(len(codes))
+    if len(truth) <= most:
+        return np.arange(len(truth))
     rng = np.random.default_rng(random_state)
     parts = []
-    for code, count in enumerate(np.bincount(codes)):
-        wanted = min(int(count), max(50, round(count * most / len(codes))))
-        parts.append(rng.choice(np.flatnonzero(codes == code), wanted, replace=False))
+    for members in truth.members():
+        wanted = min(len(members), max(50, round(len(members) * most / len(truth))))
+        parts.append(rng.choice(members, wanted, replace=False))
     # no fold may come out empty, however small it is
     parts += [np.flatnonzero(fold == f)[:5] for f in range(int(fold.max()) + 1)]
     return np.unique(np.concatenate(parts))

@@ -11,14 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genus.classify.bench import Bench, Floats, working_dtype
-from genus.classify.calibration import best_temperature
 from genus.classify.candidates import Candidate
-from genus.classify.head import SharesWork, row_weights
-from genus.classify.scores import gain, log_loss, row_gains, score
+from genus.classify.head import SharesWork
+from genus.classify.scores import gain
+from genus.classify.truth import ABSENT, Scaling, Truth
 from genus.normalize import chosen_blocks, normalize_blocks
 from genus.progress import Progress
 
-_ABSENT = np.float32(-30.0)  # log-odds of a class that a fold's head has never seen
 _HOPELESS = 3.0  # standard errors behind the best on the first fold after which the other folds are saved
 
 
@@ -31,8 +30,8 @@ class Trial:
     candidate, setting
         What was tried.
     logits : (n, n_classes) float32 array
-        Out-of-fold and calibrated by `temperature`.
-    temperature : float
+        Out-of-fold and calibrated by `scaling`.
+    scaling : Scaling
         Fitted on these very rows.
     fold_scores : (n_folds,) array
         The metric in each fold.
@@ -46,23 +45,27 @@ class Trial:
         Number of fits behind it.
     note : str
         Anything unusual.
+    pooled : float or None
+        The metric over all rows, where it stands for the mean of the folds: with several labels a row, of which some
+        are too rare to be ranked fold by fold.
     """
 
     candidate: Candidate
     setting: dict[str, Any]
     logits: NDArray[np.float32]
-    temperature: float
+    scaling: Scaling
     fold_scores: NDArray[np.float64]
     gains: NDArray[np.float64]
     log_loss: float
     seconds: float
     n_fits: int
     note: str = ""
+    pooled: float | None = None
 
     @property
     def value(self) -> float:
-        """Mean metric over the folds, as something of which more is better for every metric but the log-loss."""
-        return float(self.fold_scores.mean())
+        """The metric: more is better for all but the log-loss."""
+        return self.pooled if self.pooled is not None else float(self.fold_scores.mean())
 
     def head(self) -> Any:
         """Return the unfitted head of this setting."""
@@ -76,7 +79,8 @@ class Workshop:
     Parameters
     ----------
     X : (n, d) float32 array
-    codes : (n,) int array
+    truth : Truth
+        The n rows' classes or labels.
     fold : (n,) int array
         0 to `n_folds - 1`.
     metric : str
@@ -89,7 +93,7 @@ class Workshop:
     """
 
     X: NDArray[np.float32]
-    codes: NDArray[np.intp]
+    truth: Truth
     fold: NDArray[np.intp]
     metric: str
     budget: float = float("inf")
@@ -107,7 +111,7 @@ class Workshop:
     @property
     def n_classes(self) -> int:
         """Number of classes."""
-        return int(self.codes.max()) + 1
+        return self.truth.n_classes
 
     @property
     def n_folds(self) -> int:
@@ -163,15 +167,16 @@ class Workshop:
 
     def trial(self, candidate: Candidate, setting: Mapping[str, Any], logits: Floats, **facts: Any) -> Trial:
         """Calibrate and score out-of-fold logits."""
-        temperature = best_temperature(logits, self.codes)
-        logits = (logits / temperature).astype(np.float32)
+        scaling = self.truth.scaling(logits)
+        logits = scaling.apply(logits)
         per_fold = [
-            score(self.metric, logits[rows], self.codes[rows])
+            self.truth.take(rows).score(self.metric, logits[rows])
             for rows in (self.fold == f for f in range(self.n_folds))
         ]
-        gains = row_gains(self.metric, logits, self.codes)
-        loss = log_loss(logits, self.codes)
-        return Trial(candidate, dict(setting), logits, temperature, np.array(per_fold), gains, loss, **facts)
+        gains, loss = self.truth.gains(self.metric, logits), self.truth.log_loss(logits)
+        if self.truth.several:
+            facts["pooled"] = self.truth.score(self.metric, logits)
+        return Trial(candidate, dict(setting), logits, scaling, np.array(per_fold), gains, loss, **facts)
 
     def skip(self, candidate: Candidate, settings: Sequence[Mapping[str, Any]]) -> None:
         """Note what is not tried for want of time."""
@@ -217,20 +222,21 @@ class Workshop:
     def fold_logits(self, head: Any, f: int, X: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return logits for `X` by `head` fitted on the rows outside fold `f`, a column for every class."""
         train = self.fold != f
-        logits = np.full((len(X), self.n_classes), _ABSENT, np.float32)
-        seen = np.unique(self.codes[train])
-        if len(seen) == 1:  # the fold holds every row of the other classes
+        y = self.truth.y[train]
+        if (
+            not self.truth.several and len(seen := np.unique(y)) == 1
+        ):  # the fold holds every row of the others
+            logits = np.full((len(X), self.n_classes), ABSENT, np.float32)
             logits[:, seen] = 0
             return logits
-        head.fit(self.X[train], self.codes[train])
-        logits[:, head.classes_] = logits_of(head, X)
-        return logits
+        head.fit(self.X[train], y)
+        return self.truth.columns(head, logits_of(head, X))
 
     def _hopeless(self, logits: NDArray[np.float32], rows: NDArray[np.bool_]) -> bool:
         if not self.trials:
             return False
         top = max(self.trials, key=lambda t: gain(self.metric, t.value))
-        difference = top.gains[rows] - row_gains(self.metric, logits[rows], self.codes[rows])
+        difference = top.gains[rows] - self.truth.take(rows).gains(self.metric, logits[rows])
         error = float(difference.std()) / np.sqrt(len(difference))
         return bool(difference.mean() > _HOPELESS * error)
 
@@ -241,17 +247,14 @@ class Workshop:
             if plain not in self._benches:
                 self._benches[plain] = self._plain_bench(features)
             if plain != key:
-                weights = row_weights(self.X, self.codes, None, features["class_weight"])
-                self._benches[key] = self._benches[plain].with_weights(
-                    weights.astype(self._benches[plain].Z.dtype)
-                )
+                self._benches[key] = self.truth.weighted(self._benches[plain], features["class_weight"])
         return self._benches[key]
 
     def _plain_bench(self, features: Mapping[str, Any]) -> Bench:
         kept = chosen_blocks(features["blocks"], features["use"], self.X.shape[1])
         Z: Floats = normalize_blocks(self.X, kept, features["power"])
         Z = Z.astype(working_dtype(Z.size), copy=False)
-        return Bench(Z, self.codes, np.ones(len(Z), Z.dtype), self.n_classes, self.fold, self.n_folds)
+        return self.truth.bench(Z, self.fold, self.n_folds)
 
 
 # Standard errors of the paired difference within which two candidates count as equal. Measured on ten feature sets

@@ -36,7 +36,7 @@ from genus.files import check_writable
 
 if TYPE_CHECKING:
     from genus.data.dataset import Dataset
-    from genus.predictor import EvaluationResult
+    from genus.judgement import EvaluationResult
 
 
 def evaluate(

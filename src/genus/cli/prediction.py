@@ -93,7 +93,7 @@ def set_maker(predictor: "Predictor", coverage: float, *, by_class: bool) -> Nam
     ParameterError
         The coverage is not between 0 and 1, or the model cannot make sets.
     """
-    from genus.predictor import name_sets
+    from genus.judgement import name_sets
 
     scores = predictor.conformal(coverage)
 

@@ -18,9 +18,10 @@ from genus.estimators.result import TrainingPlan
 from genus.estimators.training import TrainingOptions, train
 from genus.features.feature_set import FeatureSet, PrecisionName, chosen_features
 from genus.features.runtime import Runtime
+from genus.judgement import EvaluationResult, name_sets
 from genus.metrics.evaluation import Evaluation
 from genus.model_file import ModelFile
-from genus.predictor import EvaluationResult, Predictor, name_sets
+from genus.predictor import Predictor
 from genus.progress import SILENT, Progress
 
 
@@ -37,8 +38,16 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         How networks are run, where `features` is a string or None.
     heads : sequence of str or heads, or None
         The heads to try; None for the preset's.
-    metric : {"accuracy", "balanced_accuracy", "macro_f1", "log_loss"}, default "accuracy"
-        What candidates are compared by.
+    metric : str, default "auto"
+        What candidates are compared by: "accuracy" (which "auto" stands for), "balanced_accuracy", "macro_f1" or
+        "log_loss"; with several labels an image "mean_average_precision" ("auto"), "macro_f1", "micro_f1" or
+        "log_loss".
+    multilabel : "auto" or bool, default "auto"
+        Whether an image may have several labels, or none. "auto" finds out from the data: a table with lists of
+        labels or with columns of 0 and 1, `y` as a list of lists or sets of names, or an indicator matrix.
+    aim : str, default "f1"
+        With several labels an image: what each label's threshold is tuned for. "f1", "precision>=0.9" (as many as
+        can be found at that precision), "recall>=0.95" or "cost=5" (a missed label costs five false ones).
     time_budget : float or None
         Seconds for the whole of `fit`; when they are over, no further candidate is begun.
     test_size : float, default 0.2
@@ -83,7 +92,9 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         features: str | FeatureSet | None = None,
         precision: PrecisionName = "int8",
         heads: Sequence[Any] | None = None,
-        metric: str = "accuracy",
+        metric: str = "auto",
+        multilabel: bool | str = "auto",
+        aim: str = "f1",
         time_budget: float | None = None,
         test_size: float = 0.2,
         refit: bool = True,
@@ -96,6 +107,8 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.precision = precision
         self.heads = heads
         self.metric = metric
+        self.multilabel = multilabel
+        self.aim = aim
         self.time_budget = time_budget
         self.test_size = test_size
         self.refit = refit
@@ -110,7 +123,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ----------
         X : folder, table, list of paths, arrays or PIL images, DataFrame, or Dataset
             Anything `genus.read_dataset` reads.
-        y : sequence of n labels, or None
+        y : sequence of n labels, of n lists of labels, indicator matrix (n, c), or None
             For images in a list or array.
         progress : Progress
             Told what is being done.
@@ -215,6 +228,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             feature_set=chosen_features(self.preset, self.features, self.precision),
             heads=self.heads if self.heads is not None else self.preset,
             metric=self.metric,
+            aim=self.aim,
             time_budget=self.time_budget,
             test_size=self.test_size,
             refit=self.refit,

@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 
 from genus.data.dataset import Dataset
 from genus.errors import DataError
+from genus.judgement import EvaluationResult
 from genus.metrics.evaluation import Figure
 from genus.metrics.intervals import wilson
 from genus.metrics.paired import PairedComparison, compare_models
-from genus.predictor import EvaluationResult, Predictor
+from genus.predictor import Predictor
 from genus.progress import SILENT, Progress
 
 _SURE = 0.05

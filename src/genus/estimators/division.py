@@ -1,6 +1,7 @@
 """Which images a classifier learns from and which only judge it."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +61,7 @@ def find_groups(data: Dataset, table: FeatureTable) -> tuple[NDArray[np.int64], 
 
 def divide(
     data: Dataset,
-    y: NDArray[np.int64],
+    y: NDArray[Any],
     table: FeatureTable,
     *,
     test_size: float,

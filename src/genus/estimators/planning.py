@@ -7,8 +7,9 @@ import numpy as np
 from genus.classify.selection import plan as plan_selection
 from genus.data.dataset import Dataset
 from genus.errors import DataError, ImageError
+from genus.estimators.learned import check_classes
 from genus.estimators.result import TrainingPlan
-from genus.estimators.training import TrainingOptions, check_classes
+from genus.estimators.training import TrainingOptions
 from genus.features.engines import open_runner
 from genus.features.feature_set import FeatureSet
 from genus.features.runtime import Runtime

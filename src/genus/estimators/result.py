@@ -5,8 +5,8 @@ from typing import Any
 
 from genus.classify.leaderboard import LeaderboardRow
 from genus.data.dataset import SkippedImage
+from genus.judgement import EvaluationResult
 from genus.metrics.evaluation import Evaluation
-from genus.predictor import EvaluationResult
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,24 +13,21 @@ from numpy.typing import NDArray
 from genus.classify.fitted import FittedHead, fit_final
 from genus.classify.leaderboard import Selection
 from genus.classify.selection import select
-from genus.data.dataset import Dataset, SkippedImage
-from genus.data.order import natural_key
-from genus.data.splits import stratified_folds
-from genus.errors import DataError
-from genus.estimators.division import Division, divide
+from genus.data.dataset import Dataset
+from genus.estimators.label_training import metric_of
+from genus.estimators.learned import Learned, folds_of, learn_features
 from genus.estimators.provenance import provenance_of
 from genus.estimators.result import TrainingResult
 from genus.features.feature_set import FeatureSet
 from genus.features.runtime import Runtime
-from genus.features.stream import extract
-from genus.features.table import FeatureTable
 from genus.images.preprocess import load_image
+from genus.judgement import EvaluationResult, evaluate_label_sets, evaluate_predictions
 from genus.metrics.conformal import ConformalScores
+from genus.metrics.label_conformal import LabelScores
+from genus.metrics.thresholds import Aim, Thresholds, tune_thresholds
 from genus.model_file import ModelFile, build_model_file, image_marks
-from genus.predictor import EvaluationResult, evaluate_predictions
 from genus.progress import SILENT, Progress
 
-_FOLDS = 5
 _PARITY_IMAGES = 8
 PARITY_TOLERANCE = 0.02
 
@@ -41,7 +38,8 @@ class TrainingOptions:
 
     feature_set: FeatureSet
     heads: str | Sequence[Any]
-    metric: str = "accuracy"
+    metric: str = "auto"
+    aim: str = "f1"
     time_budget: float | None = None
     test_size: float = 0.2
     refit: bool = True
@@ -71,27 +69,6 @@ class _Clock:
         return time.perf_counter() - self.start
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Learned:
-    """Labelled images that could be read, their features and the codes of their classes (-1: never trained on)."""
-
-    data: Dataset
-    table: FeatureTable
-    division: Division
-    classes: tuple[str, ...]
-    codes: NDArray[np.int64]
-    skipped: tuple[SkippedImage, ...]
-    notes: tuple[str, ...]
-
-    @property
-    def train(self) -> NDArray[np.int64]:
-        return np.flatnonzero(~self.division.test)
-
-    @property
-    def test(self) -> NDArray[np.int64]:
-        return np.flatnonzero(self.division.test)
-
-
 def train(
     dataset: Dataset, options: TrainingOptions, *, progress: Progress = SILENT
 ) -> tuple[ModelFile, TrainingResult]:
@@ -106,22 +83,30 @@ def train(
     DataError
         There are too few readable labelled images or classes.
     """
+    Aim.parse(options.aim)
     clock = _Clock()
     with clock.stage("features"):
-        learned = _learn_features(dataset, options, progress)
+        learned = learn_features(
+            dataset,
+            options.feature_set,
+            test_size=options.test_size,
+            runtime=options.runtime,
+            random_state=options.random_state,
+            progress=progress,
+        )
     with clock.stage("selection"):
         selection, compared_on, notes = _select(learned, options, clock, progress)
     with clock.stage("evaluation"):
-        judged = fit_final(selection, learned.table.X[learned.train], learned.codes[learned.train])
-        scores = _set_scores(learned, selection, compared_on)
-        test, leak_note = _judge(learned, judged, scores, options)
+        judged = fit_final(selection, learned.table.X[learned.train], learned.y[learned.train])
+        decision = _decision(learned, selection, compared_on, options)
+        test, leak_note = _judge(learned, judged, decision, options)
     with clock.stage("refit"):
         rows = np.flatnonzero(~learned.division.marked_test) if options.refit else learned.train
         rows = rows[learned.codes[rows] >= 0]
         same = len(rows) == len(learned.train)
-        final = judged if same else fit_final(selection, learned.table.X[rows], learned.codes[rows])
+        final = judged if same else fit_final(selection, learned.table.X[rows], learned.y[rows])
     with clock.stage("model file"):
-        model, parity = _write(learned, final, rows, selection, scores, test, options)
+        model, parity = _write(learned, final, rows, selection, decision, test, options)
     clock.seconds["total"] = clock.elapsed
     result = TrainingResult(
         origin=dataset.origin,
@@ -131,7 +116,7 @@ def train(
         n_train=len(learned.train),
         n_test=len(learned.test),
         test_kind=learned.division.kind,
-        metric=options.metric,
+        metric=selection.metric,
         leaderboard=selection.leaderboard,
         winner=selection.winner_row,
         not_tried=selection.not_tried,
@@ -146,91 +131,19 @@ def train(
     return model, result
 
 
-def check_classes(data: Dataset, *, n_unreadable: int = 0) -> None:
-    """Raise `DataError` unless there are labelled images of at least two classes."""
-    counts = data.counts()
-    if not counts:
-        raise DataError(
-            f"{data.origin}: no labels found. Put the images into one folder a class, "
-            "or name a table with a label column."
-        )
-    if len(counts) == 1:
-        (name,) = counts
-        others = f", and {n_unreadable} images that cannot be read" if n_unreadable else ""
-        raise DataError(
-            f"{data.origin}: only one class, {name!r} ({counts[name]} images){others}. "
-            "A classifier needs at least two: one folder a class."
-        )
-
-
-def _learn_features(dataset: Dataset, options: TrainingOptions, progress: Progress) -> _Learned:
-    check_classes(dataset)
-    labelled = dataset.labelled()
-    notes = list(dataset.notes)
-    if len(labelled) < len(dataset):
-        notes.append(f"{len(dataset) - len(labelled)} images without a label were left out")
-    table = extract(labelled.sources, options.feature_set, runtime=options.runtime, progress=progress)
-    data = labelled.take(table.kept)
-    if len(table.skipped):
-        notes.append(f"{len(table.skipped)} images could not be read")
-    if not len(data):
-        first = table.skipped[0]
-        raise DataError(
-            f"{dataset.origin}: none of the {len(labelled)} labelled images can be read; "
-            f"the first is {first.source}: {first.reason}."
-        )
-    check_classes(data, n_unreadable=len(table.skipped))
-    all_codes = _codes(data, data.classes)
-    division = divide(data, all_codes, table, test_size=options.test_size, random_state=options.random_state)
-    trained = data.take(np.flatnonzero(~division.test))
-    check_classes(trained)
-    if never := [name for name in data.classes if name not in set(trained.classes)]:
-        notes.append(f"classes with test images only are unknown to the model: {', '.join(never)}")
-    skipped = (*dataset.skipped, *table.skipped)
-    notes += division.notes
-    return _Learned(
-        data, table, division, trained.classes, _codes(data, trained.classes), skipped, tuple(notes)
-    )
-
-
-def _codes(data: Dataset, classes: tuple[str, ...]) -> NDArray[np.int64]:
-    code = {name: i for i, name in enumerate(sorted(classes, key=natural_key))}
-    return np.array([code.get(label or "", -1) for label in data.labels or ()], np.int64)
-
-
 def _select(
-    learned: _Learned, options: TrainingOptions, clock: _Clock, progress: Progress
+    learned: Learned, options: TrainingOptions, clock: _Clock, progress: Progress
 ) -> tuple[Selection, NDArray[np.int64], list[str]]:
-    """Cross-validate on the training images; classes with a single image have nothing to be validated with.
-
-    Returns also the images that took part.
-    """
-    rows, notes = learned.train, []
-    codes, groups = learned.codes[rows], learned.division.groups[rows]
-    n_units = np.array([len(np.unique(groups[codes == c])) for c in range(len(learned.classes))])
-    enough = np.flatnonzero(n_units >= 2)
-    if len(enough) < 2:
-        raise DataError(
-            f"{learned.data.origin}: at least two classes need three or more different images each. "
-            "About 20 images a class is a good start."
-        )
-    if len(enough) < len(n_units):
-        few = [learned.classes[c] for c in np.flatnonzero(n_units < 2)]
-        notes.append(f"too few images to compare methods on; learned all the same: {', '.join(few)}")
-        rows = rows[np.isin(codes, enough)]
-        codes, groups = learned.codes[rows], learned.division.groups[rows]
-    contents = learned.table.content_hashes
-    keys = [contents[i] for i in rows]
-    n_folds = int(np.clip(n_units[enough].min(), 2, _FOLDS)) if len(rows) < 1000 else _FOLDS
-    folds = stratified_folds(codes, keys, groups, n_folds=n_folds, random_state=options.random_state)
+    """Cross-validate on the training images; returns also the images that took part, and what to say."""
+    rows, folds, notes = folds_of(learned, options.random_state)
     budget = None if options.time_budget is None else max(1e-3, options.time_budget - clock.elapsed)
     selection = select(
         learned.table.X[rows],
-        codes,
+        learned.y[rows],
         folds,
         heads=options.heads,
         blocks=learned.table.blocks,
-        metric=options.metric,
+        metric=metric_of(options.metric, multilabel=learned.multilabel),
         time_budget=budget,
         class_weight=options.class_weight,  # type: ignore[arg-type]  # checked there
         random_state=options.random_state,
@@ -244,11 +157,31 @@ def _select(
     return selection, rows, notes
 
 
-def _set_scores(learned: _Learned, selection: Selection, rows: NDArray[np.int64]) -> ConformalScores:
-    """Score the out-of-fold predictions, for sets of names."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Decision:
+    """What turns probabilities into names, learned from out-of-fold predictions."""
+
+    scores: ConformalScores | LabelScores
+    thresholds: Thresholds | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        found: dict[str, Any] = {"conformal": self.scores.to_dict()}
+        if self.thresholds is not None:
+            found |= {"multilabel": True, "thresholds": self.thresholds.to_dict()}
+        return found
+
+
+def _decision(
+    learned: Learned, selection: Selection, rows: NDArray[np.int64], options: TrainingOptions
+) -> _Decision:
+    """Score the out-of-fold predictions, for sets of names; with several labels an image, tune the thresholds."""
+    if learned.values is not None:
+        truth = learned.values[rows]
+        thresholds = tune_thresholds(selection.proba, truth, learned.classes, options.aim)
+        return _Decision(LabelScores.of(selection.proba, truth), thresholds)
     proba = np.zeros((len(rows), len(learned.classes)), np.float32)
     proba[:, selection.classes] = selection.proba
-    return ConformalScores.of(proba, learned.codes[rows])
+    return _Decision(ConformalScores.of(proba, learned.codes[rows]))
 
 
 def _features_note(blocks: Sequence[str], use: Sequence[int]) -> str:
@@ -259,35 +192,48 @@ def _features_note(blocks: Sequence[str], use: Sequence[int]) -> str:
 
 
 def _judge(
-    learned: _Learned, head: FittedHead, scores: ConformalScores, options: TrainingOptions
+    learned: Learned, head: FittedHead, decision: _Decision, options: TrainingOptions
 ) -> tuple[EvaluationResult, tuple[str, ...]]:
     """Evaluate on the test images, and say what duplicates among the training images did to the figure."""
     rows, start = learned.test, time.perf_counter()
     proba = head.predict_proba(learned.table.X[rows])
-    result = evaluate_predictions(
-        learned.data.take(rows),
-        proba,
-        learned.classes,
-        seconds=time.perf_counter() - start,
-        random_state=options.random_state,
-        scores=scores,
-    )
+    seconds = time.perf_counter() - start
+    result = _judged(learned, rows, proba, decision, seconds, options)
     leaked = learned.division.leaked[rows]
     if not leaked.any() or leaked.all():
         return result, ()
-    clean = float((proba.argmax(axis=1) == learned.codes[rows])[~leaked].mean())
+    clean = _judged(learned, rows[~leaked], proba[~leaked], decision, 0.0, options).evaluation.metrics[0]
     return result, (
         f"{int(leaked.sum())} test images have a duplicate among the training images (or share its group); "
-        f"without them the accuracy is {clean:.1%}",
+        f"without them the {clean.label.lower()} is {clean.value:.1%}",
+    )
+
+
+def _judged(
+    learned: Learned,
+    rows: NDArray[np.int64],
+    proba: NDArray[np.float32],
+    decision: _Decision,
+    seconds: float,
+    options: TrainingOptions,
+) -> EvaluationResult:
+    data, seed = learned.data.take(rows), options.random_state
+    if isinstance(decision.scores, LabelScores) and decision.thresholds is not None:
+        return evaluate_label_sets(
+            data, proba, decision.thresholds, seconds=seconds, random_state=seed, scores=decision.scores
+        )
+    scores = decision.scores if isinstance(decision.scores, ConformalScores) else None
+    return evaluate_predictions(
+        data, proba, learned.classes, seconds=seconds, random_state=seed, scores=scores
     )
 
 
 def _write(
-    learned: _Learned,
+    learned: Learned,
     head: FittedHead,
     rows: NDArray[np.int64],
     selection: Selection,
-    scores: ConformalScores,
+    decision: _Decision,
     test: EvaluationResult,
     options: TrainingOptions,
 ) -> tuple[ModelFile, dict[str, float]]:
@@ -301,7 +247,7 @@ def _write(
         "metrics": test.evaluation.to_dict(),
         "leaderboard": [row.to_dict() for row in selection.leaderboard],
         "calibration": head.calibration.to_dict(),
-        "conformal": scores.to_dict(),
+        **decision.to_dict(),
         "counts": learned.data.counts(),
         "provenance": _provenance(learned, options),
         "learned_from": image_marks([contents[i] for i in rows]),
@@ -312,7 +258,7 @@ def _write(
 
 
 def _parity(
-    model: ModelFile, learned: _Learned, head: FittedHead, options: TrainingOptions
+    model: ModelFile, learned: Learned, head: FittedHead, options: TrainingOptions
 ) -> dict[str, float]:
     """Run a few images through the finished file and compare with the head on the extracted features."""
     rows = np.concatenate([learned.test, learned.train])[:_PARITY_IMAGES]
@@ -334,7 +280,7 @@ def _parity_note(parity: dict[str, float]) -> tuple[str, ...]:
     )
 
 
-def _provenance(learned: _Learned, options: TrainingOptions) -> dict[str, Any]:
+def _provenance(learned: Learned, options: TrainingOptions) -> dict[str, Any]:
     digest = hashlib.blake2b(digest_size=16)
     pairs = zip(learned.table.content_hashes, learned.data.labels or (), strict=True)
     for content, label in sorted((content, label or "") for content, label in pairs):

@@ -9,7 +9,7 @@ from genus.errors import ImageError
 from genus.estimators.result import TrainingResult
 from genus.images.source import ImageSource, as_source
 from genus.images.thumbnail import data_uri, thumbnail
-from genus.predictor import EvaluationResult
+from genus.judgement import EvaluationResult
 from genus.report.content import (
     ClassCount,
     Fact,
