@@ -97,6 +97,8 @@ def divide(
 
 
 def _n_conflicts(groups: NDArray[np.int64], data: Dataset) -> int:
+    if data.label_sets is not None:
+        return len(data.label_sets.contradictions(groups))
     labels: dict[int, set[str | None]] = {}
     for group, label in zip(groups.tolist(), data.labels or (), strict=True):
         labels.setdefault(group, set()).add(label)
