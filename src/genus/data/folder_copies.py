@@ -61,8 +61,9 @@ def _copies(data: Dataset) -> list[list[int]]:
     """Return the groups of identical files, those of one split together, each with at least two."""
     paths = [source.path for source in data.sources]
     splits = data.splits or (None,) * len(data)
-    every = [i for i, path in enumerate(paths) if path is not None]
-    groups = _parted([every], lambda i: (splits[i], _size(paths[i])))
+    sizes = [_size(path) for path in paths]
+    every = [i for i, size in enumerate(sizes) if size > 0]  # empty files are no copies of a picture
+    groups = _parted([every], lambda i: (splits[i], sizes[i]))
     groups = _parted(groups, lambda i: _digest(paths[i], _HEAD))
     return _parted(groups, lambda i: _digest(paths[i], None))
 
@@ -78,9 +79,9 @@ def _parted(groups: Iterable[list[int]], key: Callable[[int], Hashable]) -> list
 
 def _size(path: Path | None) -> int:
     try:
-        return path.stat().st_size if path is not None else -1
+        return path.stat().st_size if path is not None else 0
     except OSError:
-        return -1
+        return 0
 
 
 def _digest(path: Path | None, n_bytes: int | None) -> Hashable:
