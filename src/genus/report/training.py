@@ -145,6 +145,8 @@ _NAMES = {
     "rbf": "RBF kernel",
     "mlp": "small neural network",
     "ensemble": "weighted ensemble",
+    "cooccurrence": "labels that go together",
+    "chain": "classifier chain",
 }
 
 

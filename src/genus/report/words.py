@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from genus.metrics.calibration import overconfidence
 from genus.metrics.conformal import Coverage
 from genus.metrics.evaluation import Evaluation
+from genus.metrics.label_evaluation import LabelEvaluation
 
 _FEW = 100  # below so many images "of 100" would pretend to a precision that is not there
 _USUAL_COVERAGE = 0.95
@@ -68,6 +69,19 @@ def headline(evaluation: Evaluation) -> Headline:
     return Headline(
         f"Right on {count(round(scale * figure.value))} of {count(scale)} new images.",
         f"With 95% confidence, {between} of {count(scale)}.",
+    )
+
+
+def label_headline(evaluation: LabelEvaluation) -> Headline:
+    """Say how good a model with several labels an image is."""
+    hits = sum(round((row.recall or 0.0) * row.n) for row in evaluation.per_label)
+    there = sum(row.n for row in evaluation.per_label)
+    named = sum(row.n_predicted for row in evaluation.per_label)
+    seen = evaluation.n_seen
+    which = " (it learned from some of these images)" if seen else ""
+    return Headline(
+        f"Finds {percent(hits / max(there, 1))} of the labels on {count(evaluation.n, 'test image')}{which}.",
+        f"Of those it names, {percent(hits / max(named, 1))} are right.",
     )
 
 
