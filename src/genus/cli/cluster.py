@@ -264,7 +264,9 @@ def _read(
     if metric == "adjusted_rand" and not truth:
         raise ParameterError("--metric adjusted_rand ranks by known labels; it needs --truth.")
     flat = reader is None and not truth and Path(data).expanduser().is_dir()
-    dataset = read_named(data, "flat" if flat else reader, image, label, None, None)
+    dataset = read_named(
+        data, "flat" if flat else reader, image, label, None, None, multilabel=False if truth else None
+    )
     if truth and not any(dataset.labels or ()):
         raise DataError(f"{dataset.origin}: no labels to hold the groups against.")
-    return dataset if truth else replace(dataset, labels=None)
+    return dataset if truth else replace(dataset, labels=None, label_sets=None)

@@ -30,10 +30,12 @@ from genus.cli.training import print_notes, print_skipped
 if TYPE_CHECKING:
     from genus.data.dataset import Dataset
     from genus.data.describe import Description, Spread
+    from genus.data.label_summary import LabelSummary
     from genus.features.runtime import Runtime
 
 _MAX_CLASSES = 40
 _MAX_NAMES = 3
+_MAX_PAIRS = 5
 
 
 def data(
@@ -113,6 +115,7 @@ def _print(found: "Description") -> None:
     labelled = f", {found.n_labelled:,} with a label" if found.n_labelled != found.n_images else ""
     print_line(f"{found.origin}: {found.n_images:,} images{labelled}, {found.n_readable:,} readable.")
     facts = [
+        *_label_facts(found.labels),
         ("Width", _spread(found.widths)),
         ("Height", _spread(found.heights)),
         ("Formats", _counted(found.formats)),
@@ -124,6 +127,25 @@ def _print(found: "Description") -> None:
     _print_problems(found)
     print_notes(found.notes)
     print_skipped(found.skipped)
+
+
+def _label_facts(labels: "LabelSummary | None") -> list[tuple[str, str]]:
+    """Say in a few lines what is known of the labels of images that may have several."""
+    if labels is None:
+        return []
+    n_unknown = sum(labels.unknown.values())
+    cells = f"{n_unknown:,} of {labels.n_labelled * labels.n_labels:,} cells" if n_unknown else ""
+    pairs = (f"{first} + {second} {n:,}" for first, second, n in labels.pairs[:_MAX_PAIRS])
+    return [
+        (
+            "Labels",
+            f"{labels.n_labels:,}, several an image: {labels.mean:.1f} on average, {labels.most:,} at most",
+        ),
+        ("No label", f"{labels.n_none:,} images known to have none" if labels.n_none else ""),
+        ("Unlabelled", f"{labels.n_unlabelled:,} images" if labels.n_unlabelled else ""),
+        ("Unknown", cells),
+        ("Together", ", ".join(pairs)),
+    ]
 
 
 def _spread(spread: "Spread | None") -> str:
@@ -140,16 +162,18 @@ def _print_counts(found: "Description") -> None:
     if not found.counts:
         return
     parts = list(found.split_counts)
-    rows = [("class", "images", *parts)]
+    unknown = found.labels.unknown if found.labels else {}
+    rows = [("label" if found.labels else "class", "images", *parts, *(["unknown"] if unknown else []))]
     for name, n in list(found.counts.items())[:_MAX_CLASSES]:
         in_parts = (f"{found.split_counts[part].get(name, 0):,}" for part in parts)
-        rows.append((name, f"{n:,}", *in_parts))
+        rows.append((name, f"{n:,}", *in_parts, *([f"{unknown.get(name, 0):,}"] if unknown else [])))
     if len(found.counts) > _MAX_CLASSES:
-        rows.append((f"and {len(found.counts) - _MAX_CLASSES:,} more", *[""] * (len(parts) + 1)))
-    totals = (f"{sum(found.split_counts[part].values()):,}" for part in parts)
-    rows.append((f"{len(found.counts):,} classes", f"{sum(found.counts.values()):,}", *totals))
+        rows.append((f"and {len(found.counts) - _MAX_CLASSES:,} more", *[""] * (len(rows[0]) - 1)))
+    if found.labels is None:  # the counts of labels overlap: they add up to nothing
+        totals = (f"{sum(found.split_counts[part].values()):,}" for part in parts)
+        rows.append((f"{len(found.counts):,} classes", f"{sum(found.counts.values()):,}", *totals))
     print_line()
-    print(*aligned(rows, right=range(1, len(parts) + 2)), sep="\n")
+    print(*aligned(rows, right=range(1, len(rows[0]))), sep="\n")
 
 
 def _print_problems(found: "Description") -> None:
@@ -158,4 +182,5 @@ def _print_problems(found: "Description") -> None:
         print_line()
     for problem in others:
         shown = ", ".join(problem.images[:_MAX_NAMES])
-        print_line(f"Problem: {problem.text}: {shown}{' ...' if problem.n > _MAX_NAMES else ''}")
+        more = " ..." if problem.n > _MAX_NAMES else ""
+        print_line(f"Problem: {problem.text}: {shown}{more}" if shown else f"Problem: {problem.text}")

@@ -145,7 +145,7 @@ class _Rows:
 
     @property
     def labels(self) -> list[str | None] | None:
-        labels = self.dataset.labels
+        labels = self.dataset.label_texts()
         return None if labels is None else [labels[i] for i in self.kept]
 
     def put(self, index: int, row: "NDArray[np.float32]") -> None:

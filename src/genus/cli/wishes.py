@@ -42,7 +42,7 @@ def read_wishes(
 def _seeds(file: str, places: Mapping[str, int]) -> list[str | None]:
     from genus.data.read import read_dataset
 
-    read = read_dataset(file)
+    read = read_dataset(file, multilabel=False)
     if read.labels is None or not any(read.labels):
         raise DataError(f"{file}: no labels in it; expected a table with the columns image and label.")
     labels: list[str | None] = [None] * len(places)

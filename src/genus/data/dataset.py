@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from genus.data.label_cells import label_texts
 from genus.data.label_sets import LabelSets
 from genus.data.order import natural_key
 from genus.errors import DataError
@@ -99,6 +100,10 @@ class Dataset:
             return self.label_sets.counts()
         counted = Counter(label for label in self.labels or () if label is not None)
         return {name: counted[name] for name in self.classes}
+
+    def label_texts(self) -> tuple[str | None, ...] | None:
+        """Return the labels as a table writes them: several as "cat|dog", "?" where nobody knows."""
+        return self.labels if self.label_sets is None else tuple(label_texts(self.label_sets))
 
     def take(self, indices: Iterable[int]) -> "Dataset":
         """Return the data set of these images, in this order."""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from genus.data.dataset import Dataset, SkippedImage
+from genus.data.label_summary import LabelSummary, summarise_labels
 from genus.errors import ImageError
 from genus.images.decode import DEFAULT_LIMITS, ImageInfo, Limits, decode
 from genus.progress import SILENT, Progress
@@ -18,6 +19,7 @@ TINY = 32  # pixels: a side below this holds little to learn from
 _LOOK_AT = (64, 64)  # decoding small is enough to find out whether an image can be read
 _SHOWN = 100
 _AHEAD = 64
+_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +28,11 @@ class Problem:
 
     Attributes
     ----------
-    kind : {"unreadable", "tiny", "duplicate", "conflict"}
+    kind : {"unreadable", "tiny", "duplicate", "conflict", "never", "always"}
     images : tuple of str
-        The images it is about, at most 100 of them.
+        The images it is about, at most 100 of them; none where it is about labels.
     n : int
-        How many images there are in all.
+        How many images (or labels) there are in all.
     text : str
         In words.
     """
@@ -61,7 +63,9 @@ class Description:
         All that were named, readable or not.
     n_readable, n_labelled : int
     counts : dict of str to int
-        Images a class.
+        Images a class, or a label.
+    labels : LabelSummary or None
+        Where an image may have several labels.
     split_counts : dict of str to dict of str to int
         Images a class in each split that the data marks.
     n_groups : int or None
@@ -82,6 +86,7 @@ class Description:
     n_readable: int
     n_labelled: int
     counts: dict[str, int]
+    labels: LabelSummary | None
     split_counts: dict[str, dict[str, int]]
     n_groups: int | None
     widths: Spread | None
@@ -128,19 +133,22 @@ def describe(
             else:
                 skipped.append(found)
             task.advance()
+    labels = None if dataset.label_sets is None else summarise_labels(dataset.label_sets)
+    problems = [*_problems(dataset, infos, skipped), *_label_problems(labels)]
     return Description(
         origin=dataset.origin,
         n_images=len(dataset) + len(dataset.skipped),
         n_readable=len(infos),
-        n_labelled=sum(dataset.counts().values()),
+        n_labelled=sum(dataset.counts().values()) if labels is None else labels.n_labelled,
         counts=dataset.counts(),
+        labels=labels,
         split_counts=_split_counts(dataset),
         n_groups=None if dataset.groups is None else len(set(dataset.groups) - {None}),
         widths=_spread([info.width for info in infos.values()]),
         heights=_spread([info.height for info in infos.values()]),
         formats=dict(Counter(info.format for info in infos.values()).most_common()),
         modes=dict(Counter(info.mode for info in infos.values()).most_common()),
-        problems=tuple(_problems(dataset, infos, skipped)),
+        problems=tuple(problems),
         skipped=tuple(skipped),
         notes=dataset.notes,
     )
@@ -178,12 +186,33 @@ def _problems(
         images = [names[i] for rows in copies for i in rows]
         text = f"{len(images) - len(copies)} images are exact copies of others"
         yield Problem("duplicate", tuple(images[:_SHOWN]), len(images), text)
-    labels = dataset.labels or (None,) * len(dataset)
-    contradictory = [rows for rows in copies if len({labels[i] for i in rows}) > 1]
+    contradictory = _contradictory(dataset, copies)
     if contradictory:
         images = [names[i] for rows in contradictory for i in rows]
         text = f"{len(contradictory)} identical files occur under different labels"
         yield Problem("conflict", tuple(images[:_SHOWN]), len(images), text)
+
+
+def _contradictory(dataset: Dataset, copies: list[list[int]]) -> list[list[int]]:
+    """Return those groups of identical files of which the labels say different things."""
+    if dataset.label_sets is None:
+        labels = dataset.labels or (None,) * len(dataset)
+        return [rows for rows in copies if len({labels[i] for i in rows}) > 1]
+    group = [number for number, rows in enumerate(copies) for _ in rows]
+    found = dataset.label_sets.take([i for rows in copies for i in rows]).contradictions(group)
+    return [copies[number] for number in found.tolist()]
+
+
+def _label_problems(labels: LabelSummary | None) -> Iterator[Problem]:
+    for kind, names, what in (
+        ("never", labels.never if labels else (), "no image has"),
+        ("always", labels.always if labels else (), "no image is known not to have"),
+    ):
+        if names:
+            some = f"{', '.join(names[:_NAMED])}{' ...' if len(names) > _NAMED else ''}"
+            yield Problem(
+                kind, (), len(names), f"{len(names)} labels that {what}, so nothing can be learned: {some}"
+            )
 
 
 def _split_counts(dataset: Dataset) -> dict[str, dict[str, int]]:

@@ -144,3 +144,25 @@ def join_cells(cells: Sequence[Iterable[Cell]]) -> LabelSets:
     for pairs, value in ((unsure, UNKNOWN), (has, 1)):  # what is certain last: it wins
         values[[image for image, _ in pairs], [code[name] for _, name in pairs]] = value
     return LabelSets(tuple(names), values)
+
+
+def label_texts(sets: LabelSets) -> list[str]:
+    """Write the labels of each image as a table's cell: what `cell_of` reads, with "|" between them.
+
+    Examples
+    --------
+    >>> label_texts(LabelSets.of([["a", "b"], [], None, ["a"]], unknown=[False, False, False, True]))
+    ['a|b', '', '?', 'a|?']
+    """
+    names = np.array(sets.names, object)
+    texts = []
+    for row in sets.values:
+        unsure = np.flatnonzero(row == UNKNOWN)
+        # all that the image is not known to have is unknown: one mark says so
+        rest = (
+            [QUESTION]
+            if len(unsure) and not (row == 0).any()
+            else [QUESTION + name for name in names[unsure]]
+        )
+        texts.append("|".join([*names[row == 1], *rest]))
+    return texts

@@ -91,6 +91,29 @@ class LabelSets:
         """Return how many images have each label."""
         return dict(zip(self.names, (self.values == 1).sum(axis=0).tolist(), strict=True))
 
+    def contradictions(self, groups: ArrayLike) -> NDArray[np.int64]:
+        """Return the groups in which one image has a label that another has not.
+
+        Parameters
+        ----------
+        groups : (n,) int
+            Images with the same number should have the same labels: they show the same picture.
+
+        Examples
+        --------
+        >>> LabelSets.of([["cat"], ["cat", "dog"], ["dog"], None]).contradictions([7, 7, 8, 8]).tolist()
+        [7]
+        """
+        numbers, member, sizes = np.unique(np.asarray(groups), return_inverse=True, return_counts=True)
+        rows = np.flatnonzero(sizes[member] > 1)
+        rows = rows[np.argsort(member[rows], kind="stable")]
+        if not len(rows):
+            return numbers[:0]
+        shared, starts = np.unique(member[rows], return_index=True)
+        yes = np.logical_or.reduceat(self.values[rows] == 1, starts, axis=0)
+        no = np.logical_or.reduceat(self.values[rows] == 0, starts, axis=0)
+        return np.asarray(numbers[shared[(yes & no).any(axis=1)]], np.int64)
+
     def take(self, rows: Sequence[int]) -> "LabelSets":
         """Return the label sets of these images, in this order."""
         return LabelSets(self.names, self.values[np.asarray(rows, np.intp)])

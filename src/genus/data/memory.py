@@ -1,25 +1,27 @@
 """Read images that are in memory or listed: paths, arrays, bytes, PIL images."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genus.data.dataset import Dataset
-from genus.data.label_cells import label_name
+from genus.data.given_labels import read_labels
 from genus.errors import DataError
 from genus.images.source import as_source
 
 
-def read_list(images: Iterable[Any], y: Any = None) -> Dataset:
+def read_list(images: Iterable[Any], y: Any = None, multilabel: bool | None = None) -> Dataset:
     """Read a list of paths, arrays, bytes or PIL images, or one array (n, h, w) or (n, h, w, c).
 
     Parameters
     ----------
     images : iterable of n images
         Whatever `genus.images.source.as_source` takes, or an object array of such.
-    y : sequence of n labels, or None
+    y : labels, or None
+        See `genus.data.given_labels.read_labels`, `multilabel` too.
 
     Returns
     -------
@@ -40,36 +42,14 @@ def read_list(images: Iterable[Any], y: Any = None) -> Dataset:
     )
     if not sources:
         raise DataError("no images: the list is empty.")
-    labels = None if y is None else read_labels(y, len(sources))
-    return Dataset(sources, labels=labels, origin="images in memory")
+    data = Dataset(sources, origin="images in memory")
+    return data if y is None else with_labels(data, y, multilabel)
 
 
-def read_labels(y: Any, n: int) -> tuple[str | None, ...]:
-    """Return labels as class names.
-
-    Parameters
-    ----------
-    y : sequence, array (n,) or (n, 1), Series
-        None, NaN and empty strings mean no label.
-    n : int
-        How many there must be.
-
-    Raises
-    ------
-    DataError
-        There are more or fewer, or one of them is several.
-    """
-    if isinstance(y, str | bytes | dict) or not hasattr(y, "__iter__"):
-        raise DataError(f"labels: expected a sequence of {n} labels, one an image, not a {type(y).__name__}.")
-    array = (
-        y.to_numpy() if hasattr(y, "to_numpy") else y
-    )  # a Series, a DataFrame of one column, an Arrow array
-    if isinstance(array, np.ndarray) and array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    values = list(array)
-    if len(values) != n:
-        raise DataError(f"{n} images, but {len(values)} labels: one each is needed.")
-    return tuple(label_name(value) for value in values)
+def with_labels(data: Dataset, y: Any, multilabel: bool | None = None) -> Dataset:
+    """Return a data set with these labels in place of its own (see `genus.data.given_labels.read_labels`)."""
+    said = read_labels(y, len(data), multilabel)
+    return replace(data, labels=said.labels, label_sets=said.label_sets)
 
 
 def _images_of(array: NDArray[Any]) -> Iterable[Any]:

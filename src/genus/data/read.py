@@ -8,7 +8,8 @@ from typing import Any
 
 from genus.data.dataset import Dataset
 from genus.data.folders import list_images, looks_like_image, read_folder
-from genus.data.memory import read_labels, read_list
+from genus.data.label_sets import LabelSets
+from genus.data.memory import read_list, with_labels
 from genus.data.order import natural_key
 from genus.data.tables import TableOptions
 from genus.errors import DataError, ParameterError
@@ -55,8 +56,9 @@ def read_dataset(
         Class folders, split folders with class folders, a flat folder, a table (CSV, TSV, JSON lines, Parquet), an
         image file, a pattern such as "photos/*.jpg"; a list of paths, arrays, bytes or PIL images; an array
         (n, h, w) or (n, h, w, c); a DataFrame or Arrow table with columns as in a table.
-    y : sequence of n labels, or None
-        For images in a list or array; it replaces the labels that the data itself has.
+    y : sequence of n labels, lists or sets of labels, a matrix (n, c) of 0 and 1, or None
+        For images in a list or array; it replaces the labels that the data itself has. See
+        `genus.data.given_labels.read_labels`.
     reader : str or None
         How to read a path: "folders", "flat", "table" or "parquet"; None decides by looking.
     options : TableOptions or None
@@ -96,8 +98,10 @@ def read_dataset(
             "expected a path, a list of images, an array or a table."
         )
     else:
-        return read_list(data, y)
-    return found if y is None else replace(found, labels=read_labels(y, len(found)))
+        return read_list(data, y, options.multilabel)
+    if y is not None:
+        return with_labels(found, y, options.multilabel)
+    return _as_wished(found, options.multilabel)
 
 
 def read_class_folders(path: Path, options: TableOptions) -> Dataset:
@@ -130,6 +134,24 @@ def _read_path(text: str, reader: str | None, options: TableOptions) -> Dataset:
     if not looks_like_image(path):
         raise DataError(f"{text}: neither a folder, nor a table ({', '.join(_TABLES)}), nor an image.")
     return Dataset((ImageSource(text, path),), origin=f"{text} (an image)")
+
+
+def _as_wished(data: Dataset, multilabel: bool | None) -> Dataset:
+    """Make sets of single labels, or single labels of sets that have one each."""
+    if multilabel and data.labels is not None:
+        rows = [None if label is None else [label] for label in data.labels]
+        return replace(data, labels=None, label_sets=LabelSets.of(rows))
+    if multilabel is not False or data.label_sets is None:
+        return data
+    sets = data.label_sets
+    n_labels = (sets.values == 1).sum(axis=1)
+    if (n_labels > 1).any():
+        raise DataError(
+            f"{data.origin}: {data.names[int(n_labels.argmax())]} has several labels; leave out --single-label "
+            "(multilabel=False)."
+        )
+    labels = tuple(names[0] if (names := sets[i]) else None for i in range(len(sets)))
+    return replace(data, labels=labels, label_sets=None)
 
 
 def _read_directory(path: Path, options: TableOptions) -> Dataset:

@@ -134,7 +134,8 @@ class ImageClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         """
         options = self._options(command)
         wishes = Wishes(seeds, must_link, cannot_link)
-        self.grouped_, compared = group_images(read_dataset(X, y), options, wishes, progress=progress)
+        data = read_dataset(X, y, multilabel=None if y is None else False)
+        self.grouped_, compared = group_images(data, options, wishes, progress=progress)
         self.results_: tuple[Trial, ...] = compared.rows
         self.labels_ = self.grouped_.labels
         self.n_clusters_ = len(self.grouped_.numbers)

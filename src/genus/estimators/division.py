@@ -1,6 +1,5 @@
 """Which images a classifier learns from and which only judge it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -98,10 +97,9 @@ def divide(
 
 
 def _n_conflicts(groups: NDArray[np.int64], data: Dataset) -> int:
-    labels: dict[int, set[object]] = {}
-    each: Sequence[object] = data.labels or ()
     if data.label_sets is not None:
-        each = [row.tobytes() for row in data.label_sets.values]
-    for group, label in zip(groups.tolist(), each, strict=True):
+        return len(data.label_sets.contradictions(groups))
+    labels: dict[int, set[str | None]] = {}
+    for group, label in zip(groups.tolist(), data.labels or (), strict=True):
         labels.setdefault(group, set()).add(label)
     return sum(len(found) > 1 for found in labels.values())

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genus.data.dataset import Dataset
+from genus.data.label_sets import LabelSets
 from genus.errors import ImageError, ParameterError
 from genus.files import atomic_write, write_text
 from genus.images.decode import DEFAULT_LIMITS, Limits, decode
@@ -99,9 +100,9 @@ def write_preview(
 
 def _by_turns(dataset: Dataset) -> list[int]:
     """Order images so that every class gets its first before any gets its second, spread over the class."""
-    labels = dataset.labels or (None,) * len(dataset)
+    labels = _rarest(dataset.label_sets) if dataset.label_sets is not None else dataset.labels
     members: dict[str | None, list[int]] = {}
-    for i, label in enumerate(labels):
+    for i, label in enumerate(labels or (None,) * len(dataset)):
         members.setdefault(label, []).append(i)
     turns = []
     for rows in members.values():
@@ -110,8 +111,15 @@ def _by_turns(dataset: Dataset) -> list[int]:
     return [i for _, i in sorted(turns)]
 
 
+def _rarest(sets: LabelSets) -> list[str | None]:
+    """Return the rarest label of each image; None where it has none."""
+    counts = sets.counts()
+    return [min(sets[i], key=counts.__getitem__, default=None) for i in range(len(sets))]
+
+
 def _prepare(dataset: Dataset, i: int, preprocess: Preprocess, limits: Limits) -> PreviewPicture:
-    source, label = dataset.sources[i], dataset.labels[i] if dataset.labels else None
+    source, said = dataset.sources[i], dataset.take([i]).label_texts()
+    label = said[0] if said else None
     try:
         decoded = decode(source, preprocess.at_least, limits)
     except ImageError as error:
