@@ -143,6 +143,8 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if label < len(FLOWERS):
             save(picture, folder / "photos" / f"{i:04}.png")
     (folder / "labels.csv").write_text("\n".join(rows) + "\n")
+    scenes = [f"{row.split(',')[0]},{'|'.join(FLOWERS[i % 3 :])}" for i, row in enumerate(rows[1:])]
+    (folder / "scenes.csv").write_text("\n".join(["image,labels", *scenes]) + "\n")
     for photo in ("china.jpg", "flower.jpg"):
         Image.fromarray(load_sample_image(photo)).save(folder / photo)
     (folder / "network.onnx").write_bytes(small_network())

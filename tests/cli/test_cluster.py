@@ -118,6 +118,12 @@ class TestWhatIsRead:
         assert [g["size"] for g in held["groups"]] == [g["size"] for g in alone["groups"]]
         assert "known labels" in done("cluster", digits, "-o", "c", "--clusters", 4, *QUICKLY, "--truth").out
 
+    def test_several_labels_are_held_against_the_groups_as_one(self, here: Path, digits: Path) -> None:
+        rows = [f"{path},all|{path.parent.name}" for path in sorted(digits.rglob("*.png"))]
+        (here / "t.csv").write_text("\n".join(["image,labels", *rows]))
+        held = done("cluster", "t.csv", "-o", "b", "--clusters", 4, *QUICKLY, "--truth", "--json").json
+        assert held["comparison"]["rows"][0]["truth"]["adjusted_rand"] > 0.4
+
     def test_no_truth_in_the_data(self, here: Path, pile: Path) -> None:
         assert "no labels to hold the groups against" in genus("cluster", pile, "--truth", *QUICKLY).complaint
 

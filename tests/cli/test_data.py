@@ -57,6 +57,55 @@ def test_the_reader_can_be_named(digits: Path) -> None:
     assert "no reader named 'folder'" in complaint and "'folders'" in complaint
 
 
+class TestSeveralLabels:
+    @pytest.fixture
+    def table(self, here: Path, digits: Path) -> Path:
+        """Digits, each even or odd, some also small; the last that nobody has labelled."""
+        rows = []
+        for path in sorted(digits.rglob("*.png")):
+            number = int(path.parent.name)
+            names = [("even", "odd")[number % 2], *(["small"] if number < 2 else [])]
+            rows.append(f"{path},{'|'.join(names)}")
+        rows[-1] = rows[-1].rpartition(",")[0] + ",?"
+        (here / "t.csv").write_text("\n".join(["image,labels", *rows]))
+        return here / "t.csv"
+
+    def test_what_is_there(self, table: Path) -> None:
+        out = done("data", "t.csv").out
+        assert "48 images, 47 with a label, 48 readable" in out
+        lines = [line.split() for line in out.splitlines()]
+        assert ["small", "24"] in lines and ["Unlabelled", "1", "images"] in lines
+        assert "3, several an image: 1.5 on average, 2 at most" in out
+        assert "even + small 12, odd + small 12" in out
+        assert "Note: column 'labels': several labels an image, separated by '|'" in out
+
+    def test_the_same_in_json(self, table: Path) -> None:
+        found = done("data", "t.csv", "--json").json
+        assert found["labels"]["pairs"] == [["even", "small", 12], ["odd", "small", 12]]
+        assert (found["labels"]["n_unlabelled"], found["n_labelled"]) == (1, 47)
+
+    def test_it_can_be_decided(self, table: Path) -> None:
+        assert set(done("data", "t.csv", "--single-label", "--json").json["counts"]) > {"even|small"}
+        table.write_text(table.read_text().replace("|", " / "))
+        found = done("data", "t.csv", "--label-separator", "/", "--json").json
+        assert set(found["counts"]) == {"even", "odd", "small"}
+        found = done("data", "t.csv", "--multi-label", "--json").json
+        assert found["labels"]["n_labels"] == 4
+
+    def test_columns_of_0_and_1(self, here: Path, digits: Path) -> None:
+        paths = sorted(digits.rglob("*.png"))
+        rows = [f"{path},{i % 2},{'?' if i % 3 == 0 else 1}" for i, path in enumerate(paths)]
+        (here / "t.csv").write_text("\n".join(["image,a,b", *rows]))
+        out = done("data", "t.csv", "--label-column", "a,b").out
+        lines = [line.split() for line in out.splitlines()]
+        assert ["label", "images", "unknown"] in lines and ["b", "32", "16"] in lines
+        assert "Problem: 1 label that no image is known not to have, so nothing can be learned: b" in out
+
+    def test_a_preview_shows_the_labels(self, table: Path, here: Path) -> None:
+        done("data", "t.csv", "--preview", "p.html")
+        assert "even|small" in (here / "p.html").read_text("utf-8")
+
+
 class TestProblems:
     @pytest.fixture
     def pile(self, here: Path, digits: Path) -> Path:

@@ -52,6 +52,16 @@ def test_every_format_holds_the_features_names_and_labels(here: Path, fresh: Pat
 
 
 @pytest.mark.parametrize("kind", FORMATS)
+def test_several_labels_are_written_as_a_table_writes_them(here: Path, fresh: Path, kind: str) -> None:
+    paths = sorted(fresh.rglob("*.png"))[:3]
+    cells = ("a|b", "?", "")
+    rows = [f"{path},{cell}" for path, cell in zip(paths, cells, strict=True)]
+    (here / "t.csv").write_text("\n".join(["image,labels", *rows]))
+    done("features", "t.csv", "-o", f"x.{kind}", *CHEAP)
+    assert written(f"x.{kind}")["labels"] == list(cells)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
 def test_unreadable_images_have_no_row_and_are_listed(here: Path, fresh: Path, kind: str) -> None:
     pile = here / "pile"
     pile.mkdir()

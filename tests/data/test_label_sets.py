@@ -43,6 +43,11 @@ class TestLabelSets:
     def test_names_that_are_not_known_come_back_unknown(self) -> None:
         assert LabelSets.of([["a"]]).aligned(["b", "a"]).tolist() == [[-1, 1]]
 
+    def test_images_of_one_group_may_contradict_each_other(self) -> None:
+        sets = LabelSets.of([["a"], ["b"], ["a"], ["a"], None, ["b"]], names=["c"])
+        assert sets.contradictions([1, 1, 2, 2, 3, 3]).tolist() == [1]
+        assert sets.contradictions(range(6)).tolist() == []
+
     def test_a_data_set_has_labels_or_sets_of_labels(self) -> None:
         sets = LabelSets.of([["a"], ["a", "b"], None])
         data = Dataset(read_dataset(IMAGES).sources, label_sets=sets)

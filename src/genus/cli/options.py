@@ -105,7 +105,9 @@ Split = Annotated[
 ReaderName = Annotated[
     str | None,
     typer.Option(
-        "--reader", metavar="NAME", help="How to read: folders, flat, table, parquet. [default: by looking]"
+        "--reader",
+        metavar="NAME",
+        help="How to read: folders, flat, table, parquet, coco, voc. [default: by looking]",
     ),
 ]
 ImageColumn = Annotated[

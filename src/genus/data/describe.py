@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from genus.data.dataset import Dataset, SkippedImage
+from genus.data.folders import counted
 from genus.data.label_summary import LabelSummary, summarise_labels
 from genus.errors import ImageError
 from genus.images.decode import DEFAULT_LIMITS, ImageInfo, Limits, decode
@@ -211,7 +212,10 @@ def _label_problems(labels: LabelSummary | None) -> Iterator[Problem]:
         if names:
             some = f"{', '.join(names[:_NAMED])}{' ...' if len(names) > _NAMED else ''}"
             yield Problem(
-                kind, (), len(names), f"{len(names)} labels that {what}, so nothing can be learned: {some}"
+                kind,
+                (),
+                len(names),
+                f"{counted(len(names), 'label')} that {what}, so nothing can be learned: {some}",
             )
 
 

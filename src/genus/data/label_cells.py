@@ -123,10 +123,11 @@ def listed(text: str) -> list[Any] | None:
     return found if isinstance(found, list) and not any(isinstance(x, list | dict) for x in found) else None
 
 
-def join_cells(cells: Sequence[Iterable[Cell]]) -> LabelSets:
+def join_cells(cells: Sequence[Iterable[Cell]], names: Sequence[str] = ()) -> LabelSets:
     """Return the label sets of n images, of each of which any number of cells speak.
 
-    What any cell names, the image has. What none names but any leaves open is unknown.
+    What any cell names, the image has. What none names but any leaves open is unknown. The labels are `names`, in this
+    order, and after them what else occurs.
     """
     has: list[tuple[int, str]] = []
     unsure: list[tuple[int, str]] = []
@@ -137,13 +138,14 @@ def join_cells(cells: Sequence[Iterable[Cell]]) -> LabelSets:
             unsure += [(image, name) for name in cell.unsure]
             if cell.open:
                 still_open.append(image)
-    names = sorted({name for pairs in (has, unsure) for _, name in pairs}, key=natural_key)
-    code = {name: i for i, name in enumerate(names)}
-    values = np.zeros((len(cells), len(names)), np.int8)
+    others = {name for pairs in (has, unsure) for _, name in pairs} - set(names)
+    every = (*names, *sorted(others, key=natural_key))
+    code = {name: i for i, name in enumerate(every)}
+    values = np.zeros((len(cells), len(every)), np.int8)
     values[still_open] = UNKNOWN
     for pairs, value in ((unsure, UNKNOWN), (has, 1)):  # what is certain last: it wins
         values[[image for image, _ in pairs], [code[name] for _, name in pairs]] = value
-    return LabelSets(tuple(names), values)
+    return LabelSets(every, values)
 
 
 def label_texts(sets: LabelSets) -> list[str]:

@@ -6,12 +6,15 @@ from glob import glob, has_magic
 from pathlib import Path
 from typing import Any
 
+from genus.data.coco import is_coco
 from genus.data.dataset import Dataset
+from genus.data.folder_copies import with_copies
 from genus.data.folders import list_images, looks_like_image, read_folder
 from genus.data.label_sets import LabelSets
 from genus.data.memory import read_list, with_labels
 from genus.data.order import natural_key
 from genus.data.tables import TableOptions
+from genus.data.voc import is_voc, read_voc
 from genus.errors import DataError, ParameterError
 from genus.images.source import ImageSource
 from genus.registry import Registry
@@ -25,6 +28,8 @@ READERS = Registry(
         "flat": "genus.data.read:read_flat",
         "table": "genus.data.tables:read_table",
         "parquet": "genus.data.parquet:read_parquet",
+        "coco": "genus.data.coco:read_coco",
+        "voc": "genus.data.voc:read_voc",
     },
     entry_point_group="genus.readers",
 )
@@ -53,14 +58,15 @@ def read_dataset(
     Parameters
     ----------
     data : path, list, array, DataFrame, Arrow table or Dataset
-        Class folders, split folders with class folders, a flat folder, a table (CSV, TSV, JSON lines, Parquet), an
-        image file, a pattern such as "photos/*.jpg"; a list of paths, arrays, bytes or PIL images; an array
-        (n, h, w) or (n, h, w, c); a DataFrame or Arrow table with columns as in a table.
+        Class folders, split folders with class folders, a flat folder, a table (CSV, TSV, JSON lines, Parquet), COCO
+        annotations (JSON), a folder of Pascal VOC annotations, an image file, a pattern such as "photos/*.jpg"; a list
+        of paths, arrays, bytes or PIL images; an array (n, h, w) or (n, h, w, c); a DataFrame or Arrow table with
+        columns as in a table.
     y : sequence of n labels, lists or sets of labels, a matrix (n, c) of 0 and 1, or None
         For images in a list or array; it replaces the labels that the data itself has. See
         `genus.data.given_labels.read_labels`.
     reader : str or None
-        How to read a path: "folders", "flat", "table" or "parquet"; None decides by looking.
+        How to read a path: "folders", "flat", "table", "parquet", "coco" or "voc"; None decides by looking.
     options : TableOptions or None
         Column names and the like.
     multilabel : bool or None, default None
@@ -106,7 +112,7 @@ def read_dataset(
 
 def read_class_folders(path: Path, options: TableOptions) -> Dataset:
     """Read folders, whatever tables lie beside them."""
-    return read_folder(path)
+    return with_copies(read_folder(path), options.multilabel)
 
 
 def read_flat(path: Path, options: TableOptions) -> Dataset:
@@ -129,8 +135,7 @@ def _read_path(text: str, reader: str | None, options: TableOptions) -> Dataset:
     if path.is_dir():
         return _read_directory(path, options)
     if path.suffix.lower() in _TABLES:
-        chosen = READERS.get(_TABLES[path.suffix.lower()])
-        return chosen(path, options)
+        return _read_file(path, options)
     if not looks_like_image(path):
         raise DataError(f"{text}: neither a folder, nor a table ({', '.join(_TABLES)}), nor an image.")
     return Dataset((ImageSource(text, path),), origin=f"{text} (an image)")
@@ -162,16 +167,24 @@ def _read_directory(path: Path, options: TableOptions) -> Dataset:
         for suffix in _TABLES
         if (path / f"{name}{suffix}").is_file()
     ]
+    if is_voc(path):
+        return read_voc(path, options)
     if not tables:
-        return read_folder(path)
+        return read_class_folders(path, options)
     table = tables[0]
     if _n_class_folders(path) < 2:
-        chosen: Reader = READERS.get(_TABLES[table.suffix.lower()])
-        data = chosen(table, options)
+        data = _read_file(table, options)
         return replace(data, notes=(f"labels taken from {table.name}", *data.notes))
-    data = read_folder(path)
+    data = read_class_folders(path, options)
     note = f"labels taken from the class folders; to use the table instead, name it: {table}"
     return replace(data, notes=(note, *data.notes))
+
+
+def _read_file(path: Path, options: TableOptions) -> Dataset:
+    """Read a table, or what only has a table's suffix."""
+    kind = _TABLES[path.suffix.lower()]
+    chosen: Reader = READERS.get("coco" if path.suffix.lower() == ".json" and is_coco(path) else kind)
+    return chosen(path, options)
 
 
 def _n_class_folders(path: Path) -> int:

@@ -141,7 +141,7 @@ class _Table:
 
     def add(self, number: int, source: ImageSource, split: str | None, group: str | None) -> None:
         """Take in one row."""
-        if source.path is not None and not source.path.is_file():
+        if source.path is not None and not os.path.isfile(source.path):
             self.missing.append(SkippedImage(source.name, "no such file"))
             return
         key = os.path.abspath(source.path) if source.path is not None else id(source.data)

@@ -52,7 +52,8 @@ def find_groups(data: Dataset, table: FeatureTable) -> tuple[NDArray[np.int64], 
     if n_copies:
         notes.append(f"{n_copies} images are exact or near duplicates of others; no split tears them apart")
     if n_conflicts := _n_conflicts(same_picture, data):
-        notes.append(f"{n_conflicts} pictures occur under more than one label")
+        how = "with a label and without it" if data.is_multilabel else "under more than one label"
+        notes.append(f"{n_conflicts} pictures occur {how}")
     if data.groups is None:
         return same_picture, tuple(notes)
     own = [f"group {group}" if group is not None else f"image {i}" for i, group in enumerate(data.groups)]
