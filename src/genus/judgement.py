@@ -19,7 +19,7 @@ from genus.metrics.thresholds import Thresholds
 
 if TYPE_CHECKING:
     from genus.metrics.evaluation import Evaluation
-    from genus.metrics.labels import LabelEvaluation
+    from genus.metrics.label_evaluation import LabelEvaluation
 
 COVERAGES = (0.8, 0.9, 0.95, 0.99)
 """What sets of names are measured for."""
@@ -62,6 +62,14 @@ class EvaluationResult:
     seconds: float
     coverages: tuple[Coverage, ...] = ()
     thresholds: Thresholds | None = None
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """Which images are right, (n,): the most probable class is the true one, or the whole set of labels is."""
+        if self.thresholds is None:
+            return np.asarray(np.asarray(self.classes)[self.proba.argmax(axis=1)] == self.true, np.bool_)
+        agree = self.thresholds.apply(self.proba) == (self.true == 1)
+        return np.asarray((agree | (self.true < 0)).all(axis=1), np.bool_)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON: the figures, not the single predictions."""

@@ -31,6 +31,8 @@ def rows_per_second(head: Any, n: int, d: int, n_classes: int) -> float:
     """Return how many rows of `d` features a second `head`, fitted on `n` rows, classifies on one core."""
     if getattr(head, "heads", None):  # a mixture asks every member
         return 1 / sum(1 / rows_per_second(member, n, d, n_classes) for member in head.heads)
+    if getattr(head, "head", None) is not None:  # what labels say about one another costs next to nothing
+        return rows_per_second(head.head, n, d, n_classes)
     stored = min(n, getattr(head, "max_centers", 0) or getattr(head, "max_stored", 0))
     inner = stored or getattr(head, "hidden", 0)
     return _PRODUCTS / (2.0 * d * (inner or n_classes) + 2.0 * inner * n_classes + 20.0 * d)

@@ -80,6 +80,14 @@ def predict(
     by_class: Annotated[
         bool, typer.Option("--by-class", help="With --coverage: for each class by itself.")
     ] = False,
+    threshold: Annotated[
+        str | None,
+        typer.Option(
+            "--threshold",
+            metavar="P|NAME=P,..",
+            help="With several labels an image: name those at least so probable. [default: tuned in training]",
+        ),
+    ] = None,
     null: Annotated[
         bool, typer.Option("--null", "-0", help="Names on stdin end with NUL, as find -print0 writes them.")
     ] = False,
@@ -94,7 +102,8 @@ def predict(
 
     Images that cannot be read are listed on stderr and the others done all the same; the exit code is 2 only if
     none could be read. Tables have the columns path, label, confidence, label_2, confidence_2 ... and error, so
-    that `genus train` can read them.
+    that `genus train` can read them. Of a model with several labels an image they have the columns path, labels
+    (joined by |), error, and one for each label with its probability.
 
     --sort-into never replaces a file: another image of the same name gets a number, and an image that is there
     already is left alone.
@@ -117,7 +126,10 @@ def predict(
 
     runtime = make_runtime(engine=engine, workers=workers, max_pixels=max_pixels)
     predictor = built_in(runtime) if model is None else load(model, runtime)
-    make_sets = None if coverage is None else set_maker(predictor, coverage, by_class=by_class)
+    make_sets = set_maker(predictor, coverage, by_class=by_class, threshold=_threshold(threshold))
+    labels = predictor.model.classes if predictor.model.multilabel else None
+    if labels is not None and sort_into:
+        raise ParameterError("--sort-into needs one class an image; this model gives any number of labels.")
     top = min(top, len(predictor.classes_))
     outputs = [*map(str, tables.values()), *([sort_into] if sort_into else [])]
     about: Sink = JsonSink(model or "built in", outputs) if json else Summary(outputs)
@@ -125,7 +137,10 @@ def predict(
         about = Lines(alone=len(sources) == 1)
     sinks = [
         about,
-        *(Table(path, kind, top, with_sets=coverage is not None) for kind, path in tables.items()),
+        *(
+            Table(path, kind, top, with_sets=coverage is not None, labels=labels)
+            for kind, path in tables.items()
+        ),
     ]  # the first is closed last
     if sorter:
         sinks.append(Sorted(sorter))
@@ -152,6 +167,21 @@ def _hand_out(found: Iterator[Prediction], sinks: Sequence[Sink], n_images: int,
         raise failed[0]
     if len(failed) == n_images:
         raise DataError(f"none of the {n_images} images could be read; the first is {failed[0]}")
+
+
+def _threshold(text: str | None) -> float | dict[str, float] | None:
+    """Read `0.3` or `cat=0.2,dog=0.5`."""
+    if text is None:
+        return None
+    try:
+        if "=" not in text:
+            return float(text)
+        pairs = (part.rpartition("=") for part in text.split(","))
+        return {name.strip(): float(value) for name, _, value in pairs}
+    except ValueError as error:
+        raise ParameterError(
+            f"--threshold {text}: expected a number, or label=number,label=number."
+        ) from error
 
 
 def _how(*, move: bool, link: bool) -> HowToFile:

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 NameSets = Callable[[Any], Sequence[tuple[str, ...]]]
 SEPARATOR = "|"  # between the names of a set in a table
+NOTHING = "(nothing)"  # said of an image without any label
+_OWN_COLUMNS = ("path", "labels", "error")
 
 _BAR = 24  # characters at 100%
 _SHOWN_INLINE = 3  # guesses on a line
@@ -37,13 +39,16 @@ class Prediction:
     error : str or None
         Why it cannot be read.
     names : tuple of str or None
-        The set of names that was asked for, the most probable first.
+        The set of names that was asked for, the most probable first; of a model with several labels an image always.
+    labels : mapping of str to float, or None
+        Of such a model: the probability of every label.
     """
 
     source: "ImageSource"
     guesses: tuple[tuple[str, float], ...] = ()
     error: str | None = None
     names: tuple[str, ...] | None = None
+    labels: Mapping[str, float] | None = None
 
     @property
     def name(self) -> str:
@@ -53,6 +58,8 @@ class Prediction:
     def row(self) -> dict[str, Any]:
         """Return the row of a table."""
         row: dict[str, Any] = {"path": self.name, "error": self.error}
+        if self.labels is not None:
+            return {**row, "labels": SEPARATOR.join(self.names or ()), **label_columns(self.labels)}
         if self.names is not None:
             row["set"] = SEPARATOR.join(self.names)
         for i, (label, confidence) in enumerate(self.guesses, start=1):
@@ -63,6 +70,8 @@ class Prediction:
         """Return plain values for JSON."""
         if self.error is not None:
             return {"path": self.name, "error": self.error}
+        if self.labels is not None:
+            return {"path": self.name, "labels": list(self.names or ()), "probabilities": dict(self.labels)}
         label, confidence = self.guesses[0]
         top = [{"label": label, "confidence": confidence} for label, confidence in self.guesses]
         found = {"path": self.name, "label": label, "confidence": confidence, "top": top}
@@ -82,36 +91,55 @@ def predictions(
     """
     n_guesses = min(top, len(predictor.classes_))
     for batch in predictor.stream(sources, progress=progress):
-        yield from _of_batch(batch, sources, predictor.model.classes, n_guesses, name_sets)
+        yield from _of_batch(batch, sources, predictor, n_guesses, name_sets)
 
 
-def set_maker(predictor: "Predictor", coverage: float, *, by_class: bool) -> NameSets:
-    """Return what makes sets of names with that coverage.
+def set_maker(
+    predictor: "Predictor",
+    coverage: float | None,
+    *,
+    by_class: bool = False,
+    threshold: float | Mapping[str, float] | None = None,
+) -> NameSets | None:
+    """Return what makes sets of names; None where one name is wanted.
 
     Raises
     ------
     ParameterError
-        The coverage is not between 0 and 1, or the model cannot make sets.
+        The coverage or a threshold is not between 0 and 1, or the model cannot make sets.
     """
     from genus.judgement import name_sets
 
-    scores = predictor.conformal(coverage)
+    choose = predictor.chooser(coverage, by_class=by_class, threshold=threshold)
+    if choose is None:
+        return None
 
     def make(proba: Any) -> Sequence[tuple[str, ...]]:
-        chosen = scores.sets(proba, coverage, by_class=by_class)
-        found: Sequence[tuple[str, ...]] = name_sets(proba, chosen, predictor.model.classes).tolist()
+        found: Sequence[tuple[str, ...]] = name_sets(proba, choose(proba), predictor.model.classes).tolist()
         return found
 
     return make
 
 
+def label_columns(labels: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a table's columns for labels: their names, unless those are taken.
+
+    Examples
+    --------
+    >>> label_columns({"cat": 0.9, "path": 0.1})
+    {'cat': 0.9, 'label path': 0.1}
+    """
+    return {f"label {name}" if name in _OWN_COLUMNS else name: value for name, value in labels.items()}
+
+
 def _of_batch(
     batch: "PredictedBatch",
     sources: "Sequence[ImageSource]",
-    classes: Sequence[str],
+    predictor: "Predictor",
     n_guesses: int,
     name_sets: NameSets | None,
 ) -> Iterator[Prediction]:
+    classes, several = predictor.model.classes, predictor.model.multilabel
     found = {index: Prediction(sources[index], error=skipped.reason) for index, skipped in batch.skipped}
     order = (-batch.proba).argsort(axis=1, kind="stable")[:, :n_guesses]
     sets = [None] * len(order) if name_sets is None else name_sets(batch.proba)
@@ -119,7 +147,10 @@ def _of_batch(
         batch.indices.tolist(), order.tolist(), batch.proba, sets, strict=True
     ):
         guesses = tuple((classes[code], round(float(proba[code]), 6)) for code in codes)
-        found[index] = Prediction(sources[index], guesses, names=names)
+        every = (
+            {name: round(float(p), 6) for name, p in zip(classes, proba, strict=True)} if several else None
+        )
+        found[index] = Prediction(sources[index], guesses, names=names, labels=every)
     yield from (found[index] for index in sorted(found))
 
 
@@ -156,13 +187,23 @@ class Lines(_Plain):
         """Print one."""
         if found.error is not None:
             return
-        if found.names is not None:
+        if found.labels is not None and not self._alone:
+            named = "  ".join(f"{name} {found.labels[name]:.1%}" for name in found.names or ())
+            print_line(f"{found.name}: {named or NOTHING}")
+            return
+        if found.names is not None and found.labels is None:
             print_line(f"{found.name}: {' or '.join(found.names)}")
             return
         if self._alone:
             print_line(found.name)
-            rows = [(f"{p:.1%}", label, "█" * round(_BAR * p)) for label, p in found.guesses]
+            chosen = found.names if found.labels is not None else ()
+            rows = [
+                (f"{p:.1%}", label, ("█" * round(_BAR * p)) + (" *" if label in (chosen or ()) else ""))
+                for label, p in found.guesses
+            ]
             print(*aligned(rows, right=[0]), sep="\n", flush=True)
+            if found.labels is not None:
+                print_line("  * named" if found.names else f"  {NOTHING}")
             return
         worth = [guess for guess in found.guesses[:_SHOWN_INLINE] if guess[1] >= _WORTH_SHOWING]
         guesses = "  ".join(f"{label} {p:.1%}" for label, p in worth or found.guesses[:1])
@@ -196,20 +237,24 @@ class Summary(_Plain):
 
     def __init__(self, outputs: Sequence[str]) -> None:
         self._counts: Counter[str] = Counter()
-        self._n_skipped = 0
+        self._n = self._n_skipped = 0
         self._outputs = outputs
 
     def take(self, found: Prediction) -> None:
         """Count one."""
-        if found.error is None:
+        if found.labels is not None:
+            self._counts.update(found.names or (NOTHING,))
+        elif found.error is None:
             self._counts[found.guesses[0][0]] += 1
+        if found.error is None:
+            self._n += 1
         else:
             self._n_skipped += 1
 
     def finish(self) -> None:
         """Print the counts."""
         rows = [(name, f"{n:,}") for name, n in self._counts.most_common()]
-        print(*aligned([*rows, ("in all", f"{self._counts.total():,}")], right=[1]), sep="\n")
+        print(*aligned([*rows, ("in all", f"{self._n:,}")], right=[1]), sep="\n")
         if self._n_skipped:
             print(f"{self._n_skipped:,} could not be read")
         for path in self._outputs:
@@ -219,8 +264,21 @@ class Summary(_Plain):
 class Table:
     """Writes a table."""
 
-    def __init__(self, path: Path, kind: Kind, n_guesses: int, *, with_sets: bool = False) -> None:
-        columns: dict[str, type] = {"path": str, "set": str} if with_sets else {"path": str}
+    def __init__(
+        self,
+        path: Path,
+        kind: Kind,
+        n_guesses: int,
+        *,
+        with_sets: bool = False,
+        labels: Sequence[str] | None = None,
+    ) -> None:
+        columns: dict[str, type] = {"path": str}
+        if labels is not None:
+            columns |= {"labels": str, **label_columns(dict.fromkeys(labels, float))}
+            n_guesses = 0
+        elif with_sets:
+            columns["set"] = str
         for i in range(1, n_guesses + 1):
             columns |= {_column("label", i): str, _column("confidence", i): float}
         self._open = open_table(path, kind, {**columns, "error": str})

@@ -45,11 +45,14 @@ if TYPE_CHECKING:
 
 
 class MetricName(StrEnum):
-    """What candidates are compared by (`genus.classify.scores.METRICS`)."""
+    """What candidates are compared by (`genus.classify.scores.METRICS`, `label_scores.LABEL_METRICS`)."""
 
+    auto = "auto"
     accuracy = "accuracy"
     balanced_accuracy = "balanced_accuracy"
     macro_f1 = "macro_f1"
+    micro_f1 = "micro_f1"
+    mean_average_precision = "mean_average_precision"
     log_loss = "log_loss"
 
 
@@ -81,8 +84,20 @@ def train(
     ] = None,
     metric: Annotated[
         MetricName,
-        typer.Option("--metric", metavar="|".join(MetricName), help="What they are compared by."),
-    ] = MetricName.accuracy,
+        typer.Option(
+            "--metric",
+            metavar="|".join(MetricName),
+            help="What they are compared by; auto: accuracy, or with several labels mean average precision.",
+        ),
+    ] = MetricName.auto,
+    aim: Annotated[
+        str,
+        typer.Option(
+            "--aim",
+            metavar="AIM",
+            help="With several labels an image, what thresholds are tuned for: f1, precision>=P, recall>=P, cost=C.",
+        ),
+    ] = "f1",
     time_budget: Annotated[
         float | None,
         typer.Option(
@@ -138,6 +153,7 @@ def train(
       genus train flowers/
       genus train flowers/ -o flowers.onnx --preset best
       genus train labels.csv --group-column patient --metric macro_f1
+      genus train findings.csv --multi-label --aim 'recall>=0.95'
       genus train flowers/ --dry-run
     """
     console = Console(quiet)
@@ -152,6 +168,7 @@ def train(
         precision=precision.value,
         heads=_heads(heads),
         metric=metric.value,
+        aim=aim,
         time_budget=time_budget,
         test_size=test_size,
         refit=not no_refit,

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from genus.estimators.result import TrainingPlan, TrainingResult
     from genus.metrics.conformal import Coverage
     from genus.metrics.evaluation import Evaluation
+    from genus.metrics.label_evaluation import LabelEvaluation
 
 _MAX_ROWS = 10
 _MAX_SKIPPED = 10
@@ -22,17 +23,24 @@ _FIGURES = (
     "log_loss",
     "calibration_error",
 )
+_LABEL_FIGURES = (
+    "mean_average_precision",
+    "macro_f1",
+    "micro_f1",
+    "macro_auroc",
+    "subset_accuracy",
+    "hamming_loss",
+    "calibration_error",
+)
 _MAX_PAIRS = 3
+_MAX_LABELS = 20
 
 
 def print_result(result: "TrainingResult", model: Path, report: Path | None) -> None:
     """Print what training found out."""
     from genus.report.words import count, duration
 
-    print_line(
-        f"{count(result.n_images, 'image')} in {count(len(result.classes), 'class', 'classes')} "
-        f"from {result.origin}."
-    )
+    print_line(f"{count(result.n_images, 'image')} {_sorts(result)} from {result.origin}.")
     print_line(f"Learned from {result.n_train:,}, judged on {result.n_test:,} others ({result.test_kind}).")
     print_line()
     print_headline(result.evaluation, result.test.coverages)
@@ -47,6 +55,14 @@ def print_result(result: "TrainingResult", model: Path, report: Path | None) -> 
         rows.append(("Report", str(report)))
     rows.append(("Time", duration(result.seconds["total"])))
     print(*aligned(rows, indent=""), sep="\n")
+
+
+def _sorts(result: "TrainingResult") -> str:
+    from genus.report.words import count
+
+    if result.test.thresholds is None:
+        return f"in {count(len(result.classes), 'class', 'classes')}"
+    return f"with any of {count(len(result.classes), 'label')}"
 
 
 def print_plan(plan: "TrainingPlan") -> None:
@@ -66,10 +82,14 @@ def print_plan(plan: "TrainingPlan") -> None:
     print_line("Nothing was done.")
 
 
-def print_headline(evaluation: "Evaluation", coverages: "Sequence[Coverage]" = ()) -> None:
+def print_headline(evaluation: "Evaluation | LabelEvaluation", coverages: "Sequence[Coverage]" = ()) -> None:
     """Print how good a model is: in words, then the figures, then how many names are enough."""
+    from genus.metrics.label_evaluation import LabelEvaluation
     from genus.report.words import enough_names, headline
 
+    if isinstance(evaluation, LabelEvaluation):
+        _print_label_headline(evaluation)
+        return
     found = headline(evaluation)
     print_line(f"{found.sentence} {found.range}")
     figures = [evaluation.accuracy, *(f for f in evaluation.metrics if f.name in _FIGURES)]
@@ -81,6 +101,27 @@ def print_headline(evaluation: "Evaluation", coverages: "Sequence[Coverage]" = (
         print_line(f"  Most often: {', '.join(mixed)}")
     if enough := enough_names(coverages):
         print_line(enough)
+
+
+def _print_label_headline(evaluation: "LabelEvaluation") -> None:
+    from genus.report.words import label_headline, percent
+
+    found = label_headline(evaluation)
+    print_line(f"{found.sentence} {found.range}")
+    figures = [figure for figure in evaluation.metrics if figure.name in _LABEL_FIGURES]
+    print(*aligned([(figure.label, figure.text()) for figure in figures]), sep="\n")
+    print_line()
+    rows: list[tuple[str, ...]] = [
+        ("Label", "images", "average precision", "precision", "recall", "F1", "named from")
+    ]
+    shown = sorted(evaluation.per_label, key=lambda row: -row.n)[:_MAX_LABELS]
+    for row in shown:
+        scores = (row.average_precision, row.precision, row.recall, row.f1)
+        cut = "never" if row.threshold > 1 else percent(row.threshold, 0)
+        rows.append((row.name, f"{row.n:,}", *(percent(score, 0) for score in scores), cut))
+    print(*aligned(rows, right=[1, 2, 3, 4, 5, 6], indent=""), sep="\n")
+    if len(evaluation.per_label) > _MAX_LABELS:
+        print_line(f"and {len(evaluation.per_label) - _MAX_LABELS:,} rarer labels (--json lists them all)")
 
 
 def print_notes(notes: Sequence[str]) -> None:

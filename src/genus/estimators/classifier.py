@@ -1,6 +1,6 @@
 """`ImageClassifier`: labelled images in, a tried, evaluated, portable classifier out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any, Self
 
@@ -20,6 +20,7 @@ from genus.features.feature_set import FeatureSet, PrecisionName, chosen_feature
 from genus.features.runtime import Runtime
 from genus.judgement import EvaluationResult, name_sets
 from genus.metrics.evaluation import Evaluation
+from genus.metrics.label_evaluation import LabelEvaluation
 from genus.model_file import ModelFile
 from genus.predictor import Predictor
 from genus.progress import SILENT, Progress
@@ -138,7 +139,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             A parameter cannot work.
         """
         options = self._options(command)
-        data = read_dataset(X, y)
+        data = self._read(X, y)
         self.model_, self.result_ = train(data, options, progress=progress)
         self.classes_ = _in_given_type(self.model_.classes, y)
         self._predictor = Predictor(self.model_, options.runtime)
@@ -146,7 +147,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def plan(self, X: Any, y: Any = None) -> TrainingPlan:
         """Say what `fit` would do and what it would cost, without doing it."""
-        return plan_training(read_dataset(X, y), self._options())
+        return plan_training(self._read(X, y), self._options())
 
     @property
     def leaderboard_(self) -> tuple[LeaderboardRow, ...]:
@@ -154,12 +155,21 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self._fitted().result_.leaderboard
 
     @property
-    def evaluation_(self) -> Evaluation:
+    def evaluation_(self) -> Evaluation | LabelEvaluation:
         """The honest figures."""
         return self._fitted().result_.evaluation
 
-    def predict(self, X: Any, *, coverage: float | None = None, by_class: bool = False) -> NDArray[Any]:
+    def predict(
+        self,
+        X: Any,
+        *,
+        coverage: float | None = None,
+        by_class: bool = False,
+        threshold: float | Mapping[str, float] | None = None,
+    ) -> NDArray[Any]:
         """Return the most probable class of each image, or sets of classes.
+
+        Where an image may have several labels, a set each: those above their threshold.
 
         Parameters
         ----------
@@ -168,18 +178,21 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             Between 0 and 1: return enough classes for the true one to be among them in so large a share of images.
         by_class : bool, default False
             With `coverage`: make that hold for each class by itself.
+        threshold : float, mapping of str to float, or None
+            With several labels an image: the probability from which on a label is named, for all or for some; None
+            for those tuned in training.
 
         Returns
         -------
         (n,) array
-            Classes; with `coverage` an object array of tuples of classes, the most probable first.
+            Classes; for sets an object array of tuples of classes, the most probable first.
         """
-        proba = self.predict_proba(X)
         known: NDArray[Any] = self._fitted().classes_
-        if coverage is None:
+        choose = self._predictor.chooser(coverage, by_class=by_class, threshold=threshold)
+        proba = self.predict_proba(X)
+        if choose is None:
             return np.asarray(known[proba.argmax(axis=1)])
-        chosen = self._predictor.conformal(coverage).sets(proba, coverage, by_class=by_class)
-        return name_sets(proba, chosen, known.tolist())
+        return name_sets(proba, choose(proba), known.tolist())
 
     def predict_proba(self, X: Any) -> NDArray[np.float32]:
         """Return calibrated probabilities, float32 (n, c), columns in `classes_` order.
@@ -192,14 +205,13 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self._fitted()._predictor.predict_proba(X)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Return the accuracy on labelled images."""
-        data = read_dataset(X, y).labelled()
-        right = self._fitted()._predictor.predict(data) == np.asarray(data.labels)
+        """Return the accuracy on labelled images; with several labels an image, the share of sets entirely right."""
+        right = self._fitted()._predictor.is_right(self._read(X, y).labelled())
         return float(np.average(right, weights=sample_weight))
 
     def evaluate(self, X: Any, y: Any = None, *, progress: Progress = SILENT) -> EvaluationResult:
         """Measure on labelled images, with intervals."""
-        data = read_dataset(X, y)
+        data = self._read(X, y)
         return self._fitted()._predictor.evaluate(data, progress=progress)
 
     def save(self, path: str | PathLike[str], *, force: bool = False) -> None:
@@ -216,6 +228,12 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _fitted(self) -> Self:
         check_is_fitted(self, "result_")
         return self
+
+    def _read(self, X: Any, y: Any) -> Dataset:
+        if self.multilabel not in ("auto", True, False):
+            raise ParameterError(f'multilabel={self.multilabel!r}: expected "auto", True or False.')
+        wanted = None if self.multilabel == "auto" else bool(self.multilabel)
+        return read_dataset(X, y, multilabel=wanted)
 
     def _options(self, command: str | None = None) -> TrainingOptions:
         if not isinstance(self.test_size, (int, float)) or not 0 < self.test_size < 1:

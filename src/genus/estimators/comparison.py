@@ -89,12 +89,20 @@ def compare(
     rows = [(i, in_b[name]) for i, name in enumerate(a.names) if name in in_b]
     if not rows:
         raise DataError(f"{dataset.origin}: no image can be read by both models.")
+    if (a.thresholds is None) != (b.thresholds is None):
+        raise DataError(
+            "one model names one class an image, the other several labels: they cannot be compared."
+        )
     at_a, at_b = np.array(rows).T
-    true = a.true[at_a]
-    said_a, said_b = _said(a)[at_a], _said(b)[at_b]
-    return ModelComparison(
-        _accuracy(said_a == true), _accuracy(said_b == true), compare_models(true, said_a, said_b), (a, b)
-    )
+    right_a, right_b = a.right[at_a], b.right[at_b]
+    if a.thresholds is None:
+        true = a.true[at_a]
+        said_a, said_b = _said(a)[at_a], _said(b)[at_b]
+    else:  # a set of labels is right or wrong as a whole
+        true = np.full(len(rows), "right")
+        said_a, said_b = (np.where(right, "right", "wrong") for right in (right_a, right_b))
+    paired = compare_models(true, said_a, said_b)
+    return ModelComparison(_accuracy(right_a), _accuracy(right_b), paired, (a, b))
 
 
 def _said(result: EvaluationResult) -> NDArray[np.str_]:

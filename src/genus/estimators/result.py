@@ -7,6 +7,7 @@ from genus.classify.leaderboard import LeaderboardRow
 from genus.data.dataset import SkippedImage
 from genus.judgement import EvaluationResult
 from genus.metrics.evaluation import Evaluation
+from genus.metrics.label_evaluation import LabelEvaluation
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +69,7 @@ class TrainingResult:
     parity: dict[str, float]
 
     @property
-    def evaluation(self) -> Evaluation:
+    def evaluation(self) -> Evaluation | LabelEvaluation:
         """The honest figures."""
         return self.test.evaluation
 
@@ -92,6 +93,7 @@ class TrainingResult:
             "not_tried": list(self.not_tried),
             "evaluation": self.evaluation.to_dict(),
             "coverages": [asdict(row) for row in self.test.coverages],
+            **({} if self.test.thresholds is None else {"thresholds": self.test.thresholds.to_dict()}),
             "skipped": [{"source": s.source, "reason": s.reason} for s in self.skipped],
             "notes": list(self.notes),
             "features": self.features,

@@ -280,9 +280,16 @@ def _parity_note(parity: dict[str, float]) -> tuple[str, ...]:
     )
 
 
+def _label_texts(data: Dataset) -> Sequence[str]:
+    """Return each image's label, or its labels, as text for the data's hash."""
+    if data.label_sets is None:
+        return [label or "" for label in data.labels or ()]
+    return ["|".join(data.label_sets[i]) for i in range(len(data))]
+
+
 def _provenance(learned: Learned, options: TrainingOptions) -> dict[str, Any]:
     digest = hashlib.blake2b(digest_size=16)
-    pairs = zip(learned.table.content_hashes, learned.data.labels or (), strict=True)
+    pairs = zip(learned.table.content_hashes, _label_texts(learned.data), strict=True)
     for content, label in sorted((content, label or "") for content, label in pairs):
         digest.update(f"{content}\t{label}\n".encode("utf-8", "surrogateescape"))
     return {

@@ -73,7 +73,8 @@ class LabelScores:
         """
         check_coverage(coverage)
         pairs = zip(self.lacks, self.n_lacks, strict=True)
-        return np.array([1 - _low_quantile(1 - one[::-1], n, 1 - coverage) + 1e-9 for one, n in pairs])
+        limits = [1 - _low_quantile(1 - one[::-1], n, 1 - coverage) + 1e-9 for one, n in pairs]
+        return np.array(limits, np.float64)
 
     def sets(self, proba: ArrayLike, coverage: float) -> NDArray[np.bool_]:
         """Return the labels that may be there, bool (n, c): each that is there is among them so often.
@@ -162,4 +163,4 @@ def _low_quantile(rising: Floats, n: int, share: float) -> float:
 def _thinned(rising: Floats) -> Floats:
     if len(rising) <= _KEPT:
         return rising
-    return rising[np.linspace(0, len(rising) - 1, _KEPT).round().astype(int)]
+    return np.asarray(rising[np.linspace(0, len(rising) - 1, _KEPT).round().astype(int)], np.float64)

@@ -198,7 +198,9 @@ def _threshold(p: Floats, has: NDArray[np.bool_], aim: Aim) -> tuple[float, str]
     if aim.kind == "f1":
         total = trust * n_has + (1 - trust) * p.sum()
         return _between(p, int((2 * hits / (k + total)).argmax())), ""
-    enough = np.flatnonzero(hits / k >= aim.value)
+    # one standard error to spare, or the laxest of many cuts would be the luckiest
+    spare = np.sqrt(aim.value * (1 - aim.value) / k)
+    enough = np.flatnonzero(hits / k - spare >= aim.value)
     if len(enough):
         return _between(p, int(enough[-1])), ""
     return _NEVER, f"no threshold has a precision of {aim.value:.0%} on the training images; never named"

@@ -12,6 +12,17 @@ from genus.files import write_text
 from genus.report import words
 from genus.report.charts import Scale, hundred_dots, reliability_plot
 from genus.report.content import ReportContent
+from genus.report.label_content import LabelReportContent
+from genus.report.label_views import (
+    curve_data,
+    curves_view,
+    found_dots,
+    label_counts,
+    label_pictures,
+    label_scores,
+    labels_view,
+    together_view,
+)
 from genus.report.views import (
     MAX_SKIPPED,
     classes_view,
@@ -30,12 +41,12 @@ if TYPE_CHECKING:
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
-def render_report(content: ReportContent) -> str:
+def render_report(content: ReportContent | LabelReportContent) -> str:
     """Render a report as one HTML page that holds all it shows and asks nothing of any network.
 
     Parameters
     ----------
-    content : ReportContent
+    content : ReportContent or LabelReportContent
         What to show. Names of files and classes may hold anything; they are shown as text.
 
     Returns
@@ -55,6 +66,8 @@ def render_report(content: ReportContent) -> str:
     >>> page[:15], "Right on 2 of 3 test images." in page
     ('<!doctype html>', True)
     """
+    if isinstance(content, LabelReportContent):
+        return _render_labels(content)
     evaluation = content.evaluation
     figure = evaluation.accuracy
     pictures = pictures_view(content.predictions, evaluation.classes)
@@ -80,7 +93,34 @@ def render_report(content: ReportContent) -> str:
     return render_page("classifier.html", values)
 
 
-def write_report(content: ReportContent, path: str | PathLike[str]) -> None:
+def _render_labels(content: LabelReportContent) -> str:
+    evaluation = content.evaluation
+    curves = curves_view(evaluation)
+    values = {
+        "content": content,
+        "evaluation": evaluation,
+        "headline": words.label_headline(evaluation),
+        "dots": found_dots(evaluation),
+        "scores": label_scores(evaluation),
+        "leaders": leaders(content.leaderboard),
+        "labels": labels_view(evaluation),
+        "curves": curves,
+        "n_without_curve": len(evaluation.classes) - len(curves),
+        "together": together_view(evaluation),
+        "pictures": label_pictures(content),
+        "trust": words.label_trust(evaluation),
+        "reliability": reliability_plot(evaluation.reliability),
+        "sets_finding": words.enough_labels(content.coverages),
+        "counts": label_counts(content),
+        "notes": (*content.notes, *evaluation.notes),
+        "skipped": content.skipped[:MAX_SKIPPED],
+        "data": {"curves": curve_data(curves, evaluation)},
+        "unit": Scale(0.0, 1.0),
+    }
+    return render_page("labels.html", values, scripts=("page.js", "labels.js"))
+
+
+def write_report(content: ReportContent | LabelReportContent, path: str | PathLike[str]) -> None:
     """Render a report and write it, whole or not at all.
 
     Parameters

@@ -1,6 +1,7 @@
 """Reports of a training run and of an evaluation: results in, page content out."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from genus.estimators.result import TrainingResult
 from genus.images.source import ImageSource, as_source
 from genus.images.thumbnail import data_uri, thumbnail
 from genus.judgement import EvaluationResult
+from genus.metrics.label_evaluation import LabelEvaluation
 from genus.report.content import (
     ClassCount,
     Fact,
@@ -19,6 +21,8 @@ from genus.report.content import (
     Reproduce,
     SkippedRow,
 )
+from genus.report.label_content import LabelReportContent
+from genus.report.label_training import label_evaluation_content, label_training_content
 from genus.report.pictures import choose_pictures
 
 _SIZE = 136  # of a thumbnail, in pixels
@@ -29,7 +33,7 @@ FindSource = Callable[[str], ImageSource]
 
 def training_report(
     result: TrainingResult, *, title: str, model: str = "", sources: Mapping[str, ImageSource] | None = None
-) -> ReportContent:
+) -> ReportContent | LabelReportContent:
     """Lay out a training run.
 
     Parameters
@@ -42,30 +46,37 @@ def training_report(
     sources : mapping of str to ImageSource, or None
         The images by name, for the pictures; None takes names for paths.
     """
+    several = isinstance(result.evaluation, LabelEvaluation)
+    kinds = f"with {len(result.classes)} labels" if several else f"in {len(result.classes)} classes"
     facts = [
         Fact("Model", _described(result.winner.name, result.features)),
-        Fact("Images", f"{result.n_images:,} in {len(result.classes)} classes"),
+        Fact("Images", f"{result.n_images:,} {kinds}"),
         Fact("Kept for testing", f"{result.n_test:,} ({result.test_kind})"),
         Fact("Time", f"{result.seconds['total']:.1f} s"),
     ]
     if model:
         facts.append(Fact("File", model))
     how = "marked as test" if result.test_kind == "given" else "set aside before anything else"
+    shared: dict[str, Any] = {
+        "title": title,
+        "tested_on": f"{result.n_test:,} images {how}",
+        "facts": tuple(facts),
+        "leaderboard": tuple(leaderboard(result)),
+        "score_label": f"{result.metric.replace('_', ' ')} in cross-validation on the training images",
+        "skipped": tuple(SkippedRow(s.source, s.reason) for s in result.skipped),
+        "notes": result.notes,
+        "reproduce": _reproduce(result),
+        "created": f"{result.provenance['created']} by Genus {result.provenance['genus']}",
+    }
+    if isinstance(result.evaluation, LabelEvaluation):
+        return label_training_content(result, {**shared, "model": model}, _picture, sources)
     return ReportContent(
-        title=title,
         evaluation=result.evaluation,
         kind="training",
-        tested_on=f"{result.n_test:,} images {how}",
-        facts=tuple(facts),
-        leaderboard=tuple(leaderboard(result)),
-        score_label=f"{result.metric.replace('_', ' ')} in cross-validation on the training images",
         predictions=_predictions(result.test, sources),
         class_counts=_class_counts(result),
         coverages=result.test.coverages,
-        skipped=tuple(SkippedRow(s.source, s.reason) for s in result.skipped),
-        notes=result.notes,
-        reproduce=_reproduce(result),
-        created=f"{result.provenance['created']} by Genus {result.provenance['genus']}",
+        **shared,
     )
 
 
@@ -76,26 +87,33 @@ def evaluation_report(
     model: str,
     created: str = "",
     sources: Mapping[str, ImageSource] | None = None,
-) -> ReportContent:
+) -> ReportContent | LabelReportContent:
     """Lay out how a model did on one labelled data set (see `training_report`)."""
-    names, counts = np.unique(result.true, return_counts=True)
-    return ReportContent(
-        title=title,
-        evaluation=result.evaluation,
-        kind="evaluation",
-        facts=(
+    several = isinstance(result.evaluation, LabelEvaluation)
+    names, counts = ((), ()) if several else np.unique(result.true, return_counts=True)
+    kinds = f"with {len(result.classes)} labels" if several else f"in {len(names)} classes"
+    shared: dict[str, Any] = {
+        "title": title,
+        "facts": (
             Fact("Model", model),
-            Fact("Images", f"{len(result.names):,} in {len(names)} classes"),
+            Fact("Images", f"{len(result.names):,} {kinds}"),
             Fact("Time", f"{result.seconds:.1f} s"),
         ),
+        "skipped": tuple(SkippedRow(s.source, s.reason) for s in result.skipped),
+        "notes": result.notes,
+        "created": created,
+    }
+    if isinstance(result.evaluation, LabelEvaluation):
+        return label_evaluation_content(result, {**shared, "model": model}, _picture, sources)
+    return ReportContent(
+        evaluation=result.evaluation,
+        kind="evaluation",
         predictions=_predictions(result, sources),
         class_counts=tuple(
             ClassCount(str(name), n_test=int(n)) for name, n in zip(names, counts, strict=True)
         ),
         coverages=result.coverages,
-        skipped=tuple(SkippedRow(s.source, s.reason) for s in result.skipped),
-        notes=result.notes,
-        created=created,
+        **shared,
     )
 
 
@@ -145,6 +163,8 @@ _NAMES = {
     "rbf": "RBF kernel",
     "mlp": "small neural network",
     "ensemble": "weighted ensemble",
+    "cooccurrence": "labels that go together",
+    "chain": "classifier chain",
 }
 
 

@@ -159,14 +159,10 @@ def pictures_view(predictions: tuple[PredictionRow, ...], classes: tuple[str, ..
     ParameterError
         A thumbnail is not a data URI of an image: the page must hold all it shows.
     """
-    for row in predictions:
-        if row.thumbnail is not None and not _DATA_URI.match(row.thumbnail):
-            raise ParameterError(
-                f"the thumbnail of {row.name!r} must be a data URI (data:image/jpeg;base64,...), "
-                f"not {row.thumbnail[:40]!r}."
-            )
     # Mistakes and pictures first: a page of 60,000 names helps nobody.
-    ordered = sorted(predictions, key=lambda r: (r.is_right, r.thumbnail is None, -r.confidence))
+    ordered = sorted(
+        checked_thumbnails(predictions), key=lambda r: (r.is_right, r.thumbnail is None, -r.confidence)
+    )
     rows = tuple(ordered[:MAX_ROWS])
     pictures = [Picture(i, row) for i, row in enumerate(rows)]
     mistakes = sorted((p for p in pictures if not p.row.is_right), key=lambda p: -p.row.confidence)
@@ -176,6 +172,23 @@ def pictures_view(predictions: tuple[PredictionRow, ...], classes: tuple[str, ..
             right[picture.row.true].append(picture)
     examples = tuple(Examples(name, tuple(found[:MAX_EXAMPLES])) for name, found in right.items() if found)
     return PicturesView(rows, tuple(mistakes[:MAX_MISTAKES]), examples)
+
+
+def checked_thumbnails(predictions: tuple[PredictionRow, ...]) -> tuple[PredictionRow, ...]:
+    """Return `predictions`, whose thumbnails are data URIs.
+
+    Raises
+    ------
+    ParameterError
+        One is not: the page must hold all it shows.
+    """
+    for row in predictions:
+        if row.thumbnail is not None and not _DATA_URI.match(row.thumbnail):
+            raise ParameterError(
+                f"the thumbnail of {row.name!r} must be a data URI (data:image/jpeg;base64,...), "
+                f"not {row.thumbnail[:40]!r}."
+            )
+    return predictions
 
 
 def page_data(content: ReportContent, view: PicturesView) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from genus.metrics.calibration import overconfidence
 from genus.metrics.conformal import Coverage
 from genus.metrics.evaluation import Evaluation
+from genus.metrics.label_evaluation import LabelEvaluation
 
 _FEW = 100  # below so many images "of 100" would pretend to a precision that is not there
 _USUAL_COVERAGE = 0.95
@@ -23,6 +24,20 @@ MEANINGS = {
     "log_loss": "surprise at the truth; 0 is perfect, and sure mistakes cost most",
 }
 """What the figures that a page shows mean, in the order shown."""
+
+LABEL_MEANINGS = {
+    "mean_average_precision": "how well the images with a label are ranked before those without, averaged over labels",
+    "macro_f1": "labels found and names that are right, in one number, averaged over labels",
+    "micro_f1": "the same over all labels together, so that frequent ones count more",
+    "macro_auroc": "how often an image with a label is ranked before one without",
+    "subset_accuracy": "images on which every single label is right",
+    "hamming_loss": "share of all yes-or-no decisions that are wrong",
+    "label_ranking_average_precision": "how far up an image's own labels stand in its list; 1 is perfect",
+    "coverage_error": "how many names to take from the top of that list to have all of them",
+    "calibration_error": "how far its probabilities are from how often it is right; 0 is perfect",
+    "log_loss": "surprise at the truth; 0 is perfect, and sure mistakes cost most",
+}
+"""The same for several labels an image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +86,19 @@ def headline(evaluation: Evaluation) -> Headline:
     )
 
 
+def label_headline(evaluation: LabelEvaluation) -> Headline:
+    """Say how good a model with several labels an image is."""
+    hits = sum(round((row.recall or 0.0) * row.n) for row in evaluation.per_label)
+    there = sum(row.n for row in evaluation.per_label)
+    named = sum(row.n_predicted for row in evaluation.per_label)
+    seen = evaluation.n_seen
+    which = " (it learned from some of these images)" if seen else ""
+    return Headline(
+        f"Finds {percent(hits / max(there, 1))} of the labels on {count(evaluation.n, 'test image')}{which}.",
+        f"Of those it names, {percent(hits / max(named, 1))} are right.",
+    )
+
+
 def trust(evaluation: Evaluation) -> str:
     """Say whether the model's confidence can be believed.
 
@@ -90,6 +118,32 @@ def trust(evaluation: Evaluation) -> str:
     if abs(excess) > _NOTICEABLE:
         return f"There are too few images to tell whether its confidence can be believed: {said}."
     return f"Its confidence can be believed: {said}."
+
+
+def label_trust(evaluation: LabelEvaluation) -> str:
+    """Say whether the probabilities of labels can be believed."""
+    error = evaluation.figure("calibration_error")
+    off = f"on average a probability is {percent(error.value, 1)} from how often the label is there"
+    if error.value > _NOTICEABLE:
+        return f"Its probabilities are to be taken with care: {off}."
+    return f"Its probabilities can be believed: {off}."
+
+
+def enough_labels(coverages: Sequence[Coverage]) -> str:
+    """Say how many labels it takes for those that are there to be among them; nothing where not measured.
+
+    Examples
+    --------
+    >>> print(enough_labels([Coverage(0.95, 0.96, 0.93, 0.98, 4.2, 0.1, 0.9, 300)]))
+    For a label that is there to be among those given 95 times in 100, it takes 4.2 names an image.
+    """
+    usual = next((row for row in coverages if row.asked == _USUAL_COVERAGE), None)
+    if usual is None:
+        return ""
+    return (
+        f"For a label that is there to be among those given {100 * usual.asked:.0f} times in 100, "
+        f"it takes {usual.names:.1f} names an image."
+    )
 
 
 def enough_names(coverages: Sequence[Coverage]) -> str:
