@@ -233,7 +233,9 @@ class TestVoc:
         (challenge / "labels.csv").write_text("image,label\nJPEGImages/001.jpg,x\n")
         data = read_dataset(challenge)
         assert data.classes == ("bus", "cat", "dog")
-        assert data.notes[0].startswith("labels taken from the annotations; to use the table instead, name it")
+        assert data.notes[0].startswith(
+            "labels taken from the annotations; to use the table instead, name it"
+        )
         assert read_dataset(challenge / "labels.csv").classes == ("x",)
 
     def test_nothing_usable_is_an_error(self, challenge: Path) -> None:
