@@ -107,6 +107,15 @@ class TestDryRun:
         assert plan["seconds"]["total"] > 0 and plan["memory_mb"] > 0
         assert below(here) == set()
 
+    def test_several_labels_an_image(self, here: Path, digits: Path) -> None:
+        names = ("low|even", "low|odd", "even", "?")
+        rows = [f"{path},{names[int(path.parent.name)]}" for path in sorted(digits.rglob("*.png"))]
+        (here / "t.csv").write_text("\n".join(["image,labels", *rows]))
+        assert "36 labelled images with any of 3 labels" in done("train", "t.csv", "--dry-run", *CHEAP).out
+        plan = done("train", "t.csv", "--dry-run", "--json", *CHEAP).json
+        assert (plan["n_images"], plan["multilabel"]) == (36, True)
+        assert plan["counts"] == {"even": 24, "low": 24, "odd": 12}
+
     def test_an_existing_model_is_in_nobodys_way(self, here: Path, digits: Path) -> None:
         (here / "digits.onnx").write_text("precious")
         done("train", digits, "--dry-run", *QUICK)

@@ -70,10 +70,9 @@ def print_plan(plan: "TrainingPlan") -> None:
     from genus.report.words import count, duration
 
     stages = [(name, f"about {duration(seconds)}") for name, seconds in plan.seconds.items()]
-    print_line(
-        f"{count(plan.n_images, 'labelled image')} in {count(len(plan.counts), 'class', 'classes')} "
-        f"from {plan.origin}."
-    )
+    kinds = count(len(plan.counts), "class", "classes")
+    sorts = f"with any of {count(len(plan.counts), 'label')}" if plan.multilabel else f"in {kinds}"
+    print_line(f"{count(plan.n_images, 'labelled image')} {sorts} from {plan.origin}.")
     print_line(f"Features: {plan.features} ({plan.n_features:,} numbers an image)")
     print_line(f"Classifiers to try: {', '.join(plan.heads)}")
     print_line("Time, less where features are in the cache already:")

@@ -1,12 +1,15 @@
 """What training would do and cost: `genus train --dry-run`."""
 
 import time
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from genus.classify.selection import plan as plan_selection
 from genus.data.dataset import Dataset
 from genus.errors import DataError, ImageError
+from genus.estimators.label_training import check_labels, learnable
 from genus.estimators.learned import check_classes
 from genus.estimators.result import TrainingPlan
 from genus.estimators.training import TrainingOptions
@@ -28,15 +31,15 @@ def plan_training(dataset: Dataset, options: TrainingOptions) -> TrainingPlan:
     DataError
         There are no labels, one class only, or no readable image among the first.
     """
-    check_classes(dataset)
+    check = check_labels if dataset.is_multilabel else check_classes
+    check(dataset)
     data = dataset.labelled()
     feature_set, n = options.feature_set, len(data)
     rows = min(n, _MAX_ROWS)
-    names = np.asarray(data.labels)[np.linspace(0, n - 1, rows).astype(int)]
-    codes = np.unique(names, return_inverse=True)[1]
+    truth = _truth(data.take(np.linspace(0, n - 1, rows).astype(int)))
     heads = plan_selection(
         np.zeros((rows, feature_set.n_features), np.float32),
-        codes,
+        truth,
         np.arange(rows) % 5,
         heads=options.heads,
         blocks=feature_set.blocks,
@@ -51,13 +54,23 @@ def plan_training(dataset: Dataset, options: TrainingOptions) -> TrainingPlan:
     table_mb = n * feature_set.n_features * 4 / 1e6
     return TrainingPlan(
         origin=dataset.origin,
+        n_images=n,
         counts=data.counts(),
+        multilabel=data.is_multilabel,
         features=feature_set.name,
         n_features=feature_set.n_features,
         heads=tuple(dict.fromkeys(candidate.name for candidate in heads.candidates)),
         seconds={name: round(value, 1) for name, value in seconds.items()},
         memory_mb=round(_BASE_MB + 4 * table_mb, 0),
     )
+
+
+def _truth(data: Dataset) -> NDArray[Any]:
+    """Return class codes (n,), or the values of those labels that can be learned (n, c)."""
+    if data.label_sets is not None:
+        values = data.label_sets.values
+        return np.ascontiguousarray(values[:, learnable(values)])
+    return np.asarray(np.unique(np.asarray(data.labels), return_inverse=True)[1], np.int64)
 
 
 def feature_seconds(data: Dataset, feature_set: FeatureSet, runtime: Runtime) -> float:

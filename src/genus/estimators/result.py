@@ -110,8 +110,12 @@ class TrainingPlan:
     Attributes
     ----------
     origin : str
+    n_images : int
+        Labelled images.
     counts : dict of str to int
-        Labelled images a class, as far as known without opening them.
+        Images a class, or a label, as far as known without opening them.
+    multilabel : bool
+        Whether an image may have several labels.
     features : str
     n_features : int
     heads : tuple of str
@@ -123,17 +127,14 @@ class TrainingPlan:
     """
 
     origin: str
+    n_images: int
     counts: dict[str, int]
+    multilabel: bool
     features: str
     n_features: int
     heads: tuple[str, ...]
     seconds: dict[str, float]
     memory_mb: float
-
-    @property
-    def n_images(self) -> int:
-        """Labelled images."""
-        return sum(self.counts.values())
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -141,6 +142,7 @@ class TrainingPlan:
             "origin": self.origin,
             "n_images": self.n_images,
             "counts": self.counts,
+            "multilabel": self.multilabel,
             "features": self.features,
             "n_features": self.n_features,
             "heads": list(self.heads),
