@@ -7,6 +7,7 @@ import numpy as np
 from genus.classify.selection import plan as plan_selection
 from genus.data.dataset import Dataset
 from genus.errors import DataError, ImageError
+from genus.estimators.label_training import check_labels
 from genus.estimators.learned import check_classes
 from genus.estimators.result import TrainingPlan
 from genus.estimators.training import TrainingOptions
@@ -28,15 +29,18 @@ def plan_training(dataset: Dataset, options: TrainingOptions) -> TrainingPlan:
     DataError
         There are no labels, one class only, or no readable image among the first.
     """
-    check_classes(dataset)
+    (check_labels if dataset.is_multilabel else check_classes)(dataset)
     data = dataset.labelled()
     feature_set, n = options.feature_set, len(data)
     rows = min(n, _MAX_ROWS)
-    names = np.asarray(data.labels)[np.linspace(0, n - 1, rows).astype(int)]
-    codes = np.unique(names, return_inverse=True)[1]
+    chosen = np.linspace(0, n - 1, rows).astype(int)
+    if data.label_sets is None:
+        y = np.unique(np.asarray(data.labels)[chosen], return_inverse=True)[1]
+    else:
+        y = data.label_sets.values[chosen]
     heads = plan_selection(
         np.zeros((rows, feature_set.n_features), np.float32),
-        codes,
+        y,
         np.arange(rows) % 5,
         heads=options.heads,
         blocks=feature_set.blocks,
@@ -51,6 +55,7 @@ def plan_training(dataset: Dataset, options: TrainingOptions) -> TrainingPlan:
     table_mb = n * feature_set.n_features * 4 / 1e6
     return TrainingPlan(
         origin=dataset.origin,
+        n_images=n,
         counts=data.counts(),
         features=feature_set.name,
         n_features=feature_set.n_features,

@@ -110,6 +110,8 @@ class TrainingPlan:
     Attributes
     ----------
     origin : str
+    n_images : int
+        Labelled images.
     counts : dict of str to int
         Labelled images a class, as far as known without opening them.
     features : str
@@ -123,17 +125,13 @@ class TrainingPlan:
     """
 
     origin: str
+    n_images: int
     counts: dict[str, int]
     features: str
     n_features: int
     heads: tuple[str, ...]
     seconds: dict[str, float]
     memory_mb: float
-
-    @property
-    def n_images(self) -> int:
-        """Labelled images."""
-        return sum(self.counts.values())
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
