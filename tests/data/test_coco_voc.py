@@ -229,6 +229,15 @@ class TestVoc:
         (challenge / "Annotations" / "002.xml").write_bytes(self.bomb.encode("utf-16"))
         assert "a document type is declared" in read_dataset(challenge).skipped[0].reason
 
+    def test_a_table_beside_them_counts_if_it_is_named(self, challenge: Path) -> None:
+        (challenge / "labels.csv").write_text("image,label\nJPEGImages/001.jpg,x\n")
+        data = read_dataset(challenge)
+        assert data.classes == ("bus", "cat", "dog")
+        assert data.notes[0].startswith(
+            "labels taken from the annotations; to use the table instead, name it"
+        )
+        assert read_dataset(challenge / "labels.csv").classes == ("x",)
+
     def test_nothing_usable_is_an_error(self, challenge: Path) -> None:
         with pytest.raises(DataError, match="no XML files in the folder Annotations"):
             read_dataset(challenge / "JPEGImages", reader="voc")

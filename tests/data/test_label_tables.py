@@ -200,7 +200,7 @@ class TestFlags:
         )
         assert data.label_sets.names == ("dog", "cat")
         assert data.label_sets.values.tolist() == [[1, 0], [0, -1], [-1, 1]]
-        assert "2 columns of 0 and 1 are read as labels, several an image: dog, cat" in data.notes[0]
+        assert "columns of 0 and 1 are read as labels, several an image: dog, cat (2 in all)" in data.notes[0]
 
     def test_they_can_be_named(self, folder: Path) -> None:
         lines = ["image,label,cat,dog,seen", "1.png,x,1,0,1", "2.png,y,1,1,1"]

@@ -1,6 +1,6 @@
 """Columns of 0 and 1, one a label: has it, has it not, or unknown."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,26 +64,26 @@ def read_column(values: Sequence[Any]) -> Column:
     return Column(np.array([UNKNOWN if value is None else value for value in found], np.int8), other)
 
 
-def flag_matrix(columns: Mapping[str, Sequence[Any]], origin: str) -> NDArray[np.int8]:
-    """Read columns that must hold 0 and 1, (n, c).
+def flag_columns(columns: Iterable[tuple[str, Sequence[Any]]], origin: str) -> dict[str, NDArray[np.int8]]:
+    """Read columns that must hold 0 and 1: their values (n,) by name.
 
     Raises
     ------
     DataError
         One holds something else; the message names the column, the row and the value.
     """
-    read = []
-    for name, values in columns.items():
+    found = {}
+    for name, values in columns:
         column = read_column(values)
         if column.other:
-            raise DataError(_not_a_flag(origin, name, values, column.other[0]) + f" {_EXPECTED}.")
-        read.append(column.values)
-    return np.stack(read, axis=1)
+            raise DataError(f"{_not_a_flag(origin, name, column.other[0], values)}.")
+        found[name] = column.values
+    return found
 
 
 def find_flag_columns(
-    columns: Mapping[str, Sequence[Any]], origin: str, *, at_least: int = 2
-) -> tuple[str, ...]:
+    columns: Iterable[tuple[str, Sequence[Any]]], origin: str, *, at_least: int = 2
+) -> dict[str, NDArray[np.int8]]:
     """Return the columns that hold nothing but 0 and 1; none if there are fewer than `at_least`.
 
     Raises
@@ -91,28 +91,28 @@ def find_flag_columns(
     DataError
         Beside them is one that holds little else, but something.
     """
-    found, nearly = [], []
-    for name, values in columns.items():
+    found: dict[str, NDArray[np.int8]] = {}
+    nearly = []
+    for name, values in columns:
         if name.strip().lower() in _NOT_LABELS or name.startswith("Unnamed:"):
             continue
         column = read_column(values)
         if not column.other and column.n_known:
-            found.append(name)
+            found[name] = column.values
         elif 0 < len(column.other) <= _NEARLY * column.n_known:
-            nearly.append((name, column.other[0]))
+            nearly.append(_not_a_flag(origin, name, column.other[0], values))
     if not found or len(found) < at_least:
-        return ()
+        return {}
     if nearly:
-        name, row = nearly[0]
         raise DataError(
-            f"{_not_a_flag(origin, name, columns[name], row)} {_EXPECTED}. "
-            f"Correct it, or leave the column out by naming those that are labels: --label-column {_shown(found)}."
+            f"{nearly[0]}. Correct it, or leave the column out by naming those that are labels: "
+            f"--label-column {_shown(found)}."
         )
-    return tuple(found)
+    return found
 
 
-def _not_a_flag(origin: str, name: str, values: Sequence[Any], row: int) -> str:
-    return f"{origin}: the label column {name!r} has {values[row]!r} in row {row + 1};"
+def _not_a_flag(origin: str, name: str, row: int, values: Sequence[Any]) -> str:
+    return f"{origin}: the label column {name!r} has {values[row]!r} in row {row + 1}; {_EXPECTED}"
 
 
 def _shown(names: Iterable[str], most: int = 5) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genus.data.flags import flag_matrix
+from genus.data.flags import flag_columns
 from genus.data.label_cells import Cell, cell_of, is_list, is_missing, join_cells, label_name
 from genus.data.label_columns import ImageLabels
 from genus.data.label_sets import UNKNOWN, LabelSets
@@ -95,8 +95,8 @@ def _matrix(y: Any) -> LabelSets | None:
     if hasattr(y, "columns") and hasattr(y, "iloc"):  # a DataFrame
         if len(y.columns) < 2:
             return None
-        columns = {str(name): y.iloc[:, i].tolist() for i, name in enumerate(y.columns)}
-        return LabelSets(tuple(map(str, y.columns)), flag_matrix(columns, _ORIGIN))
+        names = tuple(map(str, y.columns))
+        return _of_columns(names, [y.iloc[:, i].tolist() for i in range(len(names))])
     if not isinstance(y, np.ndarray):
         if not _is_matrix_of_flags(y):
             return None
@@ -106,7 +106,14 @@ def _matrix(y: Any) -> LabelSets | None:
     names = tuple(map(str, range(y.shape[1])))
     if y.dtype.kind in "biuf":
         return LabelSets(names, _numbers(y))
-    return LabelSets(names, flag_matrix(dict(zip(names, y.T.tolist(), strict=True)), _ORIGIN))
+    return _of_columns(names, y.T.tolist())
+
+
+def _of_columns(names: tuple[str, ...], columns: list[list[Any]]) -> LabelSets:
+    read = [
+        flag_columns([(name, values)], _ORIGIN)[name] for name, values in zip(names, columns, strict=True)
+    ]
+    return LabelSets(names, np.stack(read, axis=1))
 
 
 def _numbers(matrix: NDArray[Any]) -> NDArray[np.int8]:

@@ -1,7 +1,7 @@
 """Which columns of a table hold the labels, whether an image may have several, and what they say of each image."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genus.data.columns import find_column
-from genus.data.flags import find_flag_columns, flag_matrix
+from genus.data.flags import find_flag_columns, flag_columns
 from genus.data.label_cells import (
     QUESTION,
     Cell,
@@ -175,19 +175,20 @@ def find_labels(
                 f"{len(named)} label columns make several labels an image: name one, or leave out "
                 "multilabel=False (--single-label)."
             )
-        return _flag_columns(rows, named, origin, notes=())
+        return _flags_of(flag_columns(_columns(rows, named), origin))
     column = find_column(columns, wishes.column, _usual(columns, wishes.multilabel), origin, "label")
     if column is not None:
         return _one_column(rows, column, wishes, origin)
     if wishes.multilabel is False:
         return None
-    rest = {name: [row.get(name) for row in rows] for name in columns if name not in set(taken)}
+    excluded = set(taken)
+    rest = _columns(rows, (name for name in columns if name not in excluded))
     found = find_flag_columns(rest, origin, at_least=1 if wishes.multilabel else 2)
     if not found:
         return None
-    shown = ", ".join(found[:_SHOWN]) + (" ..." if len(found) > _SHOWN else "")
-    note = f"{len(found)} columns of 0 and 1 are read as labels, several an image: {shown}; --label-column names others"
-    return _flag_columns(rows, found, origin, (note,))
+    shown = ", ".join(list(found)[:_SHOWN]) + (" ..." if len(found) > _SHOWN else "")
+    note = f"columns of 0 and 1 are read as labels, several an image: {shown} ({len(found):,} in all)"
+    return _flags_of(found, f"{note}; --label-column names others")
 
 
 def _usual(columns: Sequence[str], multilabel: bool | None) -> tuple[str, ...]:
@@ -217,11 +218,14 @@ def _named_flags(columns: Sequence[str], wanted: str | None, origin: str) -> tup
     return names
 
 
-def _flag_columns(
-    rows: Sequence[Row], names: tuple[str, ...], origin: str, notes: tuple[str, ...]
-) -> FlagColumns:
-    values = flag_matrix({name: [row.get(name) for row in rows] for name in names}, origin)
-    return FlagColumns(names, values, notes)
+def _columns(rows: Sequence[Row], names: Iterable[str]) -> Iterator[tuple[str, list[Any]]]:
+    """Yield columns one at a time: a table may have thousands."""
+    for name in names:
+        yield name, [row.get(name) for row in rows]
+
+
+def _flags_of(columns: Mapping[str, NDArray[np.int8]], *notes: str) -> FlagColumns:
+    return FlagColumns(tuple(columns), np.stack(list(columns.values()), axis=1), notes)
 
 
 def _one_column(rows: Sequence[Row], column: str, wishes: LabelWishes, origin: str) -> LabelReading:

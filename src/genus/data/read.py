@@ -160,23 +160,24 @@ def _as_wished(data: Dataset, multilabel: bool | None) -> Dataset:
 
 
 def _read_directory(path: Path, options: TableOptions) -> Dataset:
-    """Class folders count unless a table is named; without class folders a labels or metadata table counts."""
+    """Annotations and class folders count before a labels or metadata table, unless that is named."""
     tables = [
         path / f"{name}{suffix}"
         for name in _TABLE_NAMES
         for suffix in _TABLES
         if (path / f"{name}{suffix}").is_file()
     ]
-    if is_voc(path):
-        return read_voc(path, options)
     if not tables:
-        return read_class_folders(path, options)
+        return read_voc(path, options) if is_voc(path) else read_class_folders(path, options)
     table = tables[0]
-    if _n_class_folders(path) < 2:
+    if is_voc(path):
+        data, of = read_voc(path, options), "annotations"
+    elif _n_class_folders(path) >= 2:
+        data, of = read_class_folders(path, options), "class folders"
+    else:
         data = _read_file(table, options)
         return replace(data, notes=(f"labels taken from {table.name}", *data.notes))
-    data = read_class_folders(path, options)
-    note = f"labels taken from the class folders; to use the table instead, name it: {table}"
+    note = f"labels taken from the {of}; to use the table instead, name it: {table}"
     return replace(data, notes=(note, *data.notes))
 
 
