@@ -149,7 +149,8 @@ def plan(
     Plan
         The candidates in their order. What depends on results is planned for the first heads.
     """
-    task = checked_task(X, y, folds, heads, blocks, "log_loss", class_weight, 0)  # nothing is scored
+    metric = "accuracy" if np.ndim(y) == 1 else "macro_f1"  # any will do
+    task = checked_task(X, y, folds, heads, blocks, metric, class_weight, 0)
     planned = list(task.candidates)
     head = planned[0]
     for more in _variations(task, [head, head], [head.grid[0]] * 2):

@@ -48,10 +48,11 @@ def _facts(found: "ModelFile") -> list[tuple[str, str]]:
     head: Mapping[str, Any] = details.get("head", {})
     split: Mapping[str, Any] = known.get("split", {})
     facts: list[tuple[str, object]] = [
-        (f"Classes ({len(found.classes):,})", _listed(found.classes)),
+        (f"{'Labels' if found.multilabel else 'Classes'} ({len(found.classes):,})", _listed(found.classes)),
         ("Features", f"{features.name}, {features.precision}"),
         ("Input", _input(found)),
         ("Classifier", _classifier(head)),
+        ("Named from", _thresholds(found)),
         ("Stored examples", head.get("n_stored_examples") or None),
         ("Weights", known.get("weights")),
         ("Trained on", _trained_on(known, split)),
@@ -66,6 +67,18 @@ def _facts(found: "ModelFile") -> list[tuple[str, str]]:
 def _listed(classes: tuple[str, ...]) -> str:
     shown = ", ".join(classes[:_MAX_CLASSES])
     return shown if len(classes) <= _MAX_CLASSES else f"{shown} ... (--json lists all)"
+
+
+def _thresholds(found: "ModelFile") -> str:
+    """Say from which probability on each label is named, where there may be several."""
+    if not found.multilabel:
+        return ""
+    from genus.metrics.thresholds import Thresholds
+
+    tuned = Thresholds.from_dict(found.details["thresholds"], found.classes)
+    pairs = list(zip(tuned.names, tuned.values, strict=True))[:_MAX_CLASSES]
+    shown = ", ".join(f"{name} {value:.0%}" for name, value in pairs)
+    return f"{shown}{' ...' if len(tuned.names) > _MAX_CLASSES else ''} (tuned for {tuned.aim})"
 
 
 def _input(found: "ModelFile") -> str:
@@ -95,6 +108,8 @@ def _print_figures(found: "ModelFile") -> None:
         return
     from genus.cli.training import print_headline
     from genus.metrics.evaluation import Evaluation
+    from genus.metrics.label_evaluation import LabelEvaluation
 
     print_line()
-    print_headline(Evaluation.from_dict(found.details["metrics"]))
+    kind = LabelEvaluation if found.multilabel else Evaluation
+    print_headline(kind.from_dict(found.details["metrics"]))

@@ -1,15 +1,13 @@
 """What training would do and cost: `genus train --dry-run`."""
 
 import time
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from genus.classify.selection import plan as plan_selection
 from genus.data.dataset import Dataset
 from genus.errors import DataError, ImageError
-from genus.estimators.label_training import check_labels, learnable
+from genus.estimators.label_training import check_labels
 from genus.estimators.learned import check_classes
 from genus.estimators.result import TrainingPlan
 from genus.estimators.training import TrainingOptions
@@ -31,15 +29,18 @@ def plan_training(dataset: Dataset, options: TrainingOptions) -> TrainingPlan:
     DataError
         There are no labels, one class only, or no readable image among the first.
     """
-    check = check_labels if dataset.is_multilabel else check_classes
-    check(dataset)
+    (check_labels if dataset.is_multilabel else check_classes)(dataset)
     data = dataset.labelled()
     feature_set, n = options.feature_set, len(data)
     rows = min(n, _MAX_ROWS)
-    truth = _truth(data.take(np.linspace(0, n - 1, rows).astype(int)))
+    chosen = np.linspace(0, n - 1, rows).astype(int)
+    if data.label_sets is None:
+        y = np.unique(np.asarray(data.labels)[chosen], return_inverse=True)[1]
+    else:
+        y = data.label_sets.values[chosen]
     heads = plan_selection(
         np.zeros((rows, feature_set.n_features), np.float32),
-        truth,
+        y,
         np.arange(rows) % 5,
         heads=options.heads,
         blocks=feature_set.blocks,
@@ -56,21 +57,12 @@ def plan_training(dataset: Dataset, options: TrainingOptions) -> TrainingPlan:
         origin=dataset.origin,
         n_images=n,
         counts=data.counts(),
-        multilabel=data.is_multilabel,
         features=feature_set.name,
         n_features=feature_set.n_features,
         heads=tuple(dict.fromkeys(candidate.name for candidate in heads.candidates)),
         seconds={name: round(value, 1) for name, value in seconds.items()},
         memory_mb=round(_BASE_MB + 4 * table_mb, 0),
     )
-
-
-def _truth(data: Dataset) -> NDArray[Any]:
-    """Return class codes (n,), or the values of those labels that can be learned (n, c)."""
-    if data.label_sets is not None:
-        values = data.label_sets.values
-        return np.ascontiguousarray(values[:, learnable(values)])
-    return np.asarray(np.unique(np.asarray(data.labels), return_inverse=True)[1], np.int64)
 
 
 def feature_seconds(data: Dataset, feature_set: FeatureSet, runtime: Runtime) -> float:

@@ -103,7 +103,9 @@ class Thresholds:
         """
         changes = given if isinstance(given, Mapping) else dict.fromkeys(self.names, given)
         if unknown := [name for name in changes if name not in self.names]:
-            raise ParameterError(f"threshold for {unknown[0]!r}: the model's labels are {_some(self.names)}.")
+            raise ParameterError(
+                f"threshold for {unknown[0]!r}: no such label; there are {_some(self.names)}."
+            )
         for name, value in changes.items():
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
                 raise ParameterError(f"the threshold of {name!r} must be between 0 and 1, not {value!r}.")
