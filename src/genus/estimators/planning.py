@@ -57,6 +57,7 @@ def plan_training(dataset: Dataset, options: TrainingOptions) -> TrainingPlan:
         origin=dataset.origin,
         n_images=n,
         counts=data.counts(),
+        multilabel=data.is_multilabel,
         features=feature_set.name,
         n_features=feature_set.n_features,
         heads=tuple(dict.fromkeys(candidate.name for candidate in heads.candidates)),
