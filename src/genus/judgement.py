@@ -13,13 +13,16 @@ from numpy.typing import NDArray
 from genus.data.dataset import Dataset, SkippedImage
 from genus.data.label_sets import LabelSets
 from genus.errors import DataError
+from genus.judgement_in_tree import JudgedInTree, judge_in_tree
 from genus.metrics.conformal import ConformalScores, Coverage, measure_coverage
 from genus.metrics.label_conformal import LabelScores, measure_label_coverage
+from genus.metrics.sure import SureTaxa
 from genus.metrics.thresholds import Thresholds
 
 if TYPE_CHECKING:
     from genus.metrics.evaluation import Evaluation
     from genus.metrics.label_evaluation import LabelEvaluation
+    from genus.metrics.taxa import TaxonomyEvaluation
 
 COVERAGES = (0.8, 0.9, 0.95, 0.99)
 """What sets of names are measured for."""
@@ -50,6 +53,8 @@ class EvaluationResult:
         How sets of names did, for several coverages; empty where the model cannot make any.
     thresholds : Thresholds or None
         Where an image may have several labels: from which probability on each is named.
+    taxa : TaxonomyEvaluation or None
+        Where the classes form a tree: how good the predictions are in it.
     """
 
     evaluation: "Evaluation | LabelEvaluation"
@@ -62,6 +67,7 @@ class EvaluationResult:
     seconds: float
     coverages: tuple[Coverage, ...] = ()
     thresholds: Thresholds | None = None
+    taxa: "TaxonomyEvaluation | None" = None
 
     @property
     def right(self) -> NDArray[np.bool_]:
@@ -81,6 +87,7 @@ class EvaluationResult:
             "seconds": self.seconds,
             "coverages": [asdict(row) for row in self.coverages],
             **({} if self.thresholds is None else {"thresholds": self.thresholds.to_dict()}),
+            **({} if self.taxa is None else {"taxonomy": self.taxa.to_dict()}),
         }
 
 
@@ -105,15 +112,29 @@ def evaluate_predictions(
     random_state: int | None = 0,
     scores: ConformalScores | None = None,
     n_seen: int = 0,
+    sure: SureTaxa | None = None,
 ) -> EvaluationResult:
     """Hold probabilities against the labels of a data set (all labelled).
 
     Images of a class that the model does not know are left out of all figures but `accuracy_with_unknown`; the
     notes name the classes. `scores` are what sets of names are made with, `n_seen` is how many of the images the model
-    learned from.
+    learned from, `sure` is the tree that the classes form.
     """
     from genus.metrics.evaluate import evaluate
 
+    if sure is not None:
+        judged = judge_in_tree(data, proba, classes, sure)
+        result = evaluate_predictions(
+            judged.data,
+            judged.proba,
+            judged.classes,
+            skipped=skipped,
+            seconds=seconds,
+            random_state=random_state,
+            scores=scores if judged.classes == classes else None,
+            n_seen=n_seen,
+        )
+        return _with_taxa(result, judged)
     labels = np.asarray([label or "" for label in data.labels or ()])
     code = {name: i for i, name in enumerate(classes)}
     y_true = np.array([code.get(label, -1) for label in labels], np.int64)
@@ -137,6 +158,14 @@ def evaluate_predictions(
         seconds,
         () if scores is None else _coverages(scores, proba, y_true),
     )
+
+
+def _with_taxa(found: EvaluationResult, judged: JudgedInTree) -> EvaluationResult:
+    if judged.taxa is None:
+        return found
+    figures = (*found.evaluation.metrics, *judged.taxa.figures)
+    evaluation = replace(found.evaluation, metrics=figures)
+    return replace(found, evaluation=evaluation, taxa=judged.taxa, notes=(*found.notes, *judged.notes))
 
 
 def evaluate_label_sets(

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,12 +30,10 @@ from genus.judgement import (
 )
 from genus.metrics.conformal import ConformalScores, check_coverage
 from genus.metrics.label_conformal import LabelScores
+from genus.metrics.sure import SureTaxa
 from genus.metrics.thresholds import Thresholds
 from genus.model_file import ModelFile, read_model_file
 from genus.progress import SILENT, Progress
-
-if TYPE_CHECKING:
-    pass
 
 _AHEAD = 3  # batches in flight for each worker
 
@@ -196,6 +194,42 @@ class Predictor:
             return None
         return LabelScores.from_dict(known) if self.model.multilabel else ConformalScores.from_dict(known)
 
+    def predict_taxa(self, images: Any, *, coverage: float = 0.95) -> NDArray[np.str_]:
+        """Return the deepest taxon that is sure of each image, of a model whose classes form a tree.
+
+        Parameters
+        ----------
+        images : anything `genus.read_dataset` reads
+        coverage : float, default 0.95
+            Between 0 and 1: in so large a share of images the true class shall be that taxon or below it.
+
+        Returns
+        -------
+        (n,) str
+            Paths such as "Plantae/Asteraceae"; empty where not even the uppermost taxon is sure. Raises as
+            `predict_proba` and `sure_taxa` do.
+        """
+        return self.sure_taxa(coverage).paths(self.predict_proba(images), coverage)
+
+    def sure_taxa(self, coverage: float = 0.95) -> SureTaxa:
+        """Return the tree that the classes form, and what is needed to stop where it is sure.
+
+        Raises
+        ------
+        ParameterError
+            `coverage` is not between 0 and 1, or the classes form no tree.
+        """
+        check_coverage(coverage)
+        if (found := self._sure()) is None:
+            raise ParameterError(
+                "this model's classes form no tree: train it with names such as Plantae/Rosa, or with --taxonomy."
+            )
+        return found
+
+    def _sure(self) -> SureTaxa | None:
+        known = self.model.details.get("taxonomy")
+        return None if known is None else SureTaxa.from_dict(known)
+
     def predict_proba(self, images: Any) -> NDArray[np.float32]:
         """Return the calibrated probabilities, float32 (n, c); raises as `predict` does."""
         sources = _sources(images)
@@ -283,7 +317,7 @@ class Predictor:
                 f"{data.origin}: its images may have several labels, but the model names one class an image."
             )
         plain = scores if isinstance(scores, ConformalScores) else None
-        return evaluate_predictions(data, proba, self.model.classes, scores=plain, **about)
+        return evaluate_predictions(data, proba, self.model.classes, scores=plain, sure=self._sure(), **about)
 
     def _runner(self, n_workers: int, n_images: int) -> Runner:
         key = n_workers, n_images >= 200

@@ -9,6 +9,7 @@ from genus.data.dataset import Dataset
 from genus.data.order import natural_key
 from genus.errors import DataError
 from genus.images.source import ImageSource
+from genus.taxonomy import SEPARATOR
 
 SPLIT_NAMES = {
     "train": "train",
@@ -38,7 +39,7 @@ class _Pile:
     closed: tuple[str, ...] = ()
 
 
-def read_folder(root: Path) -> Dataset:
+def read_folder(root: Path, *, nested: bool = False) -> Dataset:
     """Read class folders, split folders with class folders, or a flat folder.
 
     Parameters
@@ -46,6 +47,8 @@ def read_folder(root: Path) -> Dataset:
     root : Path
         `root/<class>/...`, `root/{train,val,test}/<class>/...` (also training, valid, validation, dev, testing; any
         case), or images directly in `root`, which then have no labels. Only folders that hold images count.
+    nested : bool, default False
+        Whether folders within a class folder are classes below it: the label of `root/a/b/x.jpg` is "a/b", else "a".
 
     Returns
     -------
@@ -65,12 +68,12 @@ def read_folder(root: Path) -> Dataset:
         rows: list[_Row] = [(path, None, None) for path in loose.files]
         kind = "a folder of images"
     elif all(splits):
-        rows = [row for folder, files in folders.items() for row in _split_rows(folder, files)]
+        rows = [row for folder, files in folders.items() for row in _split_rows(folder, files, nested)]
         kind = f"{', '.join(s for s in ('train', 'val', 'test') if s in splits)} folders"
     else:
-        rows = [(path, folder.name, None) for folder, files in folders.items() for path in files]
-        kind = "class folders"
-        notes += _class_notes(folders)
+        rows = [(path, _label(path, root, nested), None) for files in folders.values() for path in files]
+        kind = "nested class folders" if nested else "class folders"
+        notes += _class_notes(folders, nested)
     notes += _left_out(loose if folders else replace(loose, files=()), below.values())
     if not rows:
         beside = f" ({'; '.join(notes)})" if notes else ""
@@ -107,22 +110,42 @@ def counted(n: int, noun: str) -> str:
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
-def _split_rows(folder: Path, files: Iterable[Path]) -> Iterable[_Row]:
+def _split_rows(folder: Path, files: Iterable[Path], nested: bool) -> Iterable[_Row]:
     split = SPLIT_NAMES[folder.name.lower()]
     for path in files:
-        inside = path.relative_to(folder).parts
-        yield path, inside[0] if len(inside) > 1 else None, split
+        yield path, _label(path, folder, nested), split
 
 
-def _class_notes(folders: dict[Path, tuple[Path, ...]]) -> Iterable[str]:
+def _label(path: Path, above: Path, nested: bool) -> str | None:
+    """Return the class folder of an image, or the way to it through nested ones; None directly in `above`."""
+    folders = path.relative_to(above).parts[:-1]
+    return SEPARATOR.join(folders if nested else folders[:1]) or None
+
+
+def _class_notes(folders: dict[Path, tuple[Path, ...]], nested: bool) -> Iterable[str]:
     taken = [folder.name for folder in folders if folder.name.lower() in SPLIT_NAMES]
     if taken:
         yield f"{', '.join(taken)}: taken for a class, since there are other class folders beside it"
-    if len(folders) == 1:
+    if not nested and (example := _finer_classes(folders)):
+        yield f"folders in class folders ({example}) are not told apart; --taxonomy folders makes them classes"
+    if len(folders) == 1 and not nested:
         ((folder, files),) = folders.items()
         inside = {parts[0] for parts in (path.relative_to(folder).parts for path in files) if len(parts) > 1}
         if len(inside) > 1:
             yield f"there is one class folder only; if the {len(inside)} folders in it are the classes, give {folder}"
+
+
+def _finer_classes(folders: dict[Path, tuple[Path, ...]]) -> str | None:
+    """Return an example of folders that look like finer classes: several in two class folders, each name once."""
+    inside = [
+        {parts[0] for parts in (path.relative_to(folder).parts for path in files) if len(parts) > 1}
+        for folder, files in folders.items()
+    ]
+    several = [names for names in inside if len(names) > 1]
+    if len(several) < 2 or len(set().union(*inside)) < sum(map(len, inside)):
+        return None
+    folder, names = next((f, n) for f, n in zip(folders, inside, strict=True) if len(n) > 1)
+    return SEPARATOR.join((folder.name, min(names, key=natural_key)))
 
 
 def _left_out(loose: _Pile, below: Iterable[_Pile]) -> Iterable[str]:

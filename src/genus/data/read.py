@@ -112,7 +112,7 @@ def read_dataset(
 
 def read_class_folders(path: Path, options: TableOptions) -> Dataset:
     """Read folders, whatever tables lie beside them."""
-    return with_copies(read_folder(path), options.multilabel)
+    return with_copies(read_folder(path, nested=options.nested), options.multilabel)
 
 
 def read_flat(path: Path, options: TableOptions) -> Dataset:
@@ -172,7 +172,7 @@ def _read_directory(path: Path, options: TableOptions) -> Dataset:
     table = tables[0]
     if is_voc(path):
         data, of = read_voc(path, options), "annotations"
-    elif _n_class_folders(path) >= 2:
+    elif options.nested or _n_class_folders(path) >= 2:
         data, of = read_class_folders(path, options), "class folders"
     else:
         data = _read_file(table, options)

@@ -12,7 +12,8 @@ from genus.data.columns import find_column
 from genus.data.dataset import Dataset, SkippedImage
 from genus.data.folders import SPLIT_NAMES
 from genus.data.label_cells import label_name
-from genus.data.label_columns import ImageLabels, LabelWishes, find_labels
+from genus.data.label_columns import ImageLabels, LabelReading, LabelWishes, find_labels
+from genus.data.ranks import rank_labels
 from genus.errors import DataError
 from genus.images.source import ImageSource, as_source
 
@@ -49,6 +50,10 @@ class TableOptions:
         nothing.
     label_separator : str or None
         What stands between several labels in one cell; None looks.
+    ranks : tuple of str
+        Columns of a taxonomy, the highest level first: labels are paths through them, and `label_column` is not read.
+    nested : bool, default False
+        Of folders: whether those within a class folder are classes below it; labels are paths then.
     """
 
     image_column: str | None = None
@@ -59,6 +64,8 @@ class TableOptions:
     on_conflict: Literal["error", "drop"] = "error"
     multilabel: bool | None = None
     label_separator: str | None = None
+    ranks: tuple[str, ...] = ()
+    nested: bool = False
 
 
 def read_table(path: Path, options: TableOptions) -> Dataset:
@@ -94,7 +101,11 @@ def dataset_of_rows(rows: Sequence[Row], origin: str, root: Path, options: Table
     split = find_column(columns, options.split_column, _SPLIT_COLUMNS, origin, "split")
     group = find_column(columns, options.group_column, _GROUP_COLUMNS, origin, "group")
     wishes = LabelWishes(options.label_column, options.label_separator, options.multilabel)
-    labels = find_labels(rows, wishes, (image, split, group), origin)
+    labels: LabelReading | None
+    if options.ranks:
+        labels = rank_labels(rows, options.ranks, origin)
+    else:
+        labels = find_labels(rows, wishes, (image, split, group), origin)
     table = _Table(origin, options.on_conflict)
     for number, row in enumerate(rows, start=1):
         source = _source(row[image], f"{origin}[{number}]", root)

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from genus.classify.leaderboard import LeaderboardRow
 from genus.data.dataset import Dataset
 from genus.data.read import read_dataset
+from genus.data.taxonomies import TaxonomySource, TaxonomyWish
 from genus.errors import ParameterError
 from genus.estimators.planning import plan_training
 from genus.estimators.result import TrainingPlan
@@ -49,6 +50,11 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     aim : str, default "f1"
         With several labels an image: what each label's threshold is tuned for. "f1", "precision>=0.9" (as many as
         can be found at that precision), "recall>=0.95" or "cost=5" (a missed label costs five false ones).
+    taxonomy : "auto", str, sequence of str, mapping or None, default "auto"
+        The tree that the classes form. "auto": class names such as "Plantae/Asteraceae" are paths, if two share their
+        first part; "folders": so are folders within class folders; "family,species" or a list: columns of the table,
+        the highest level first; a table's name: one with the columns `child` and `parent`; a mapping: the parent of
+        each taxon; None: no tree. See `genus.data.taxonomies.TaxonomyWish`.
     time_budget : float or None
         Seconds for the whole of `fit`; when they are over, no further candidate is begun.
     test_size : float, default 0.2
@@ -96,6 +102,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         metric: str = "auto",
         multilabel: bool | str = "auto",
         aim: str = "f1",
+        taxonomy: TaxonomySource = "auto",
         time_budget: float | None = None,
         test_size: float = 0.2,
         refit: bool = True,
@@ -110,6 +117,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.metric = metric
         self.multilabel = multilabel
         self.aim = aim
+        self.taxonomy = taxonomy
         self.time_budget = time_budget
         self.test_size = test_size
         self.refit = refit
@@ -194,6 +202,10 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             return np.asarray(known[proba.argmax(axis=1)])
         return name_sets(proba, choose(proba), known.tolist())
 
+    def predict_taxa(self, X: Any, *, coverage: float = 0.95) -> NDArray[np.str_]:
+        """Return the deepest taxon that is sure of each image, (n,) str; see `genus.predictor.Predictor`."""
+        return self._fitted()._predictor.predict_taxa(X, coverage=coverage)
+
     def predict_proba(self, X: Any) -> NDArray[np.float32]:
         """Return calibrated probabilities, float32 (n, c), columns in `classes_` order.
 
@@ -233,7 +245,8 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if self.multilabel not in ("auto", True, False):
             raise ParameterError(f'multilabel={self.multilabel!r}: expected "auto", True or False.')
         wanted = None if self.multilabel == "auto" else bool(self.multilabel)
-        return read_dataset(X, y, multilabel=wanted)
+        reading = TaxonomyWish.of(self.taxonomy).table_options()
+        return read_dataset(X, y, options=reading, multilabel=wanted)
 
     def _options(self, command: str | None = None) -> TrainingOptions:
         if not isinstance(self.test_size, (int, float)) or not 0 < self.test_size < 1:
@@ -247,6 +260,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             heads=self.heads if self.heads is not None else self.preset,
             metric=self.metric,
             aim=self.aim,
+            taxonomy=TaxonomyWish.of(self.taxonomy),
             time_budget=self.time_budget,
             test_size=self.test_size,
             refit=self.refit,

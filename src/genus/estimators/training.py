@@ -14,16 +14,19 @@ from genus.classify.fitted import FittedHead, fit_final
 from genus.classify.leaderboard import Selection
 from genus.classify.selection import select
 from genus.data.dataset import Dataset
+from genus.data.taxonomies import TaxonomyWish
 from genus.estimators.label_training import metric_of
 from genus.estimators.learned import Learned, folds_of, learn_features
 from genus.estimators.provenance import provenance_of
 from genus.estimators.result import TrainingResult
+from genus.estimators.taxonomy_training import find_tree
 from genus.features.feature_set import FeatureSet
 from genus.features.runtime import Runtime
 from genus.images.preprocess import load_image
 from genus.judgement import EvaluationResult, evaluate_label_sets, evaluate_predictions
 from genus.metrics.conformal import ConformalScores
 from genus.metrics.label_conformal import LabelScores
+from genus.metrics.sure import SureTaxa
 from genus.metrics.thresholds import Aim, Thresholds, tune_thresholds
 from genus.model_file import ModelFile, build_model_file, image_marks
 from genus.progress import SILENT, Progress
@@ -47,6 +50,7 @@ class TrainingOptions:
     runtime: Runtime = field(default_factory=Runtime)
     random_state: int | None = None
     command: str | None = None
+    taxonomy: TaxonomyWish = field(default_factory=lambda: TaxonomyWish("auto"))
 
 
 class _Clock:
@@ -122,7 +126,7 @@ def train(
         not_tried=selection.not_tried,
         test=test,
         skipped=learned.skipped,
-        notes=(*learned.notes, *notes, *leak_note, *_parity_note(parity)),
+        notes=(*learned.notes, *notes, *decision.notes, *leak_note, *_parity_note(parity)),
         features=options.feature_set.name,
         seconds={name: round(seconds, 3) for name, seconds in clock.seconds.items()},
         provenance=dict(model.details["provenance"]),
@@ -163,9 +167,14 @@ class _Decision:
 
     scores: ConformalScores | LabelScores
     thresholds: Thresholds | None = None
+    sure: SureTaxa | None = None
+    reading: str = ""
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         found: dict[str, Any] = {"conformal": self.scores.to_dict()}
+        if self.sure is not None:
+            found["taxonomy"] = {**self.sure.to_dict(), "reading": self.reading}
         if self.thresholds is not None:
             found |= {"multilabel": True, "thresholds": self.thresholds.to_dict()}
         return found
@@ -175,13 +184,16 @@ def _decision(
     learned: Learned, selection: Selection, rows: NDArray[np.int64], options: TrainingOptions
 ) -> _Decision:
     """Score the out-of-fold predictions, for sets of names; with several labels an image, tune the thresholds."""
+    tree, notes = find_tree(options.taxonomy, learned)
     if learned.values is not None:
         truth = learned.values[rows]
         thresholds = tune_thresholds(selection.proba, truth, learned.classes, options.aim)
         return _Decision(LabelScores.of(selection.proba, truth), thresholds)
     proba = np.zeros((len(rows), len(learned.classes)), np.float32)
     proba[:, selection.classes] = selection.proba
-    return _Decision(ConformalScores.of(proba, learned.codes[rows]))
+    sure = None if tree is None else SureTaxa.of(tree, proba, learned.codes[rows])
+    scores = ConformalScores.of(proba, learned.codes[rows])
+    return _Decision(scores, sure=sure, reading=options.taxonomy.reading, notes=notes)
 
 
 def _features_note(blocks: Sequence[str], use: Sequence[int]) -> str:
@@ -224,7 +236,13 @@ def _judged(
         )
     scores = decision.scores if isinstance(decision.scores, ConformalScores) else None
     return evaluate_predictions(
-        data, proba, learned.classes, seconds=seconds, random_state=seed, scores=scores
+        data,
+        proba,
+        learned.classes,
+        seconds=seconds,
+        random_state=seed,
+        scores=scores,
+        sure=decision.sure,
     )
 
 

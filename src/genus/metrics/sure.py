@@ -115,6 +115,11 @@ class SureTaxa:
         taxa = np.where(steps > 0, way[rows, last], TOP)
         return taxa, np.where(steps > 0, np.minimum(on_way[rows, last], 1.0), 1.0)
 
+    def paths(self, proba: ArrayLike, coverage: float) -> NDArray[np.str_]:
+        """Return the paths of the deepest sure taxa, (n,); empty for `TOP` (see `taxa`)."""
+        places, _ = self.taxa(proba, coverage)
+        return np.array([self.taxonomy.path(place) for place in places.tolist()], np.str_)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         return {"tree": self.taxonomy.to_dict(), "sure": self.scores.to_dict()}
