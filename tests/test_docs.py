@@ -44,6 +44,7 @@ RUN = (
     "model-file",
     "features",
     "confidence",
+    "several-labels",
 )
 # The pages that train the model they go on to use.
 STARTS_WITHOUT_MODEL = ("README", "index", "training")
@@ -293,7 +294,8 @@ def test_the_sizes_of_feature_vectors() -> None:
 
 
 def test_what_is_inside_a_model_file(examples: Path) -> None:
-    keys = {*read_model_file(examples / "digits.onnx").details}
+    several = ImageClassifier(features="hog@32", heads=["knn"], random_state=0).fit(examples / "scenes.csv")
+    keys = {*read_model_file(examples / "digits.onnx").details, *several.model_.details}
     table = page_text("model-file").partition("Under `genus.details`")[2].partition("To read them")[0]
     assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == keys
 

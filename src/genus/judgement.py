@@ -16,6 +16,7 @@ from genus.errors import DataError
 from genus.judgement_in_tree import JudgedInTree, judge_in_tree
 from genus.metrics.conformal import ConformalScores, Coverage, measure_coverage
 from genus.metrics.label_conformal import LabelScores, measure_label_coverage
+from genus.metrics.risk_coverage import RiskCoverage, risk_coverage
 from genus.metrics.sure import SureTaxa
 from genus.metrics.thresholds import Thresholds
 
@@ -77,8 +78,17 @@ class EvaluationResult:
         agree = self.thresholds.apply(self.proba) == (self.true == 1)
         return np.asarray((agree | (self.true < 0)).all(axis=1), np.bool_)
 
+    @property
+    def risk_coverage(self) -> RiskCoverage | None:
+        """How often the surest images are right, for any share of them; None with several labels an image."""
+        known = np.isin(self.true, self.classes) if self.thresholds is None else np.zeros(0, bool)
+        if not known.any():
+            return None
+        return risk_coverage(self.proba[known].max(axis=1), self.right[known])
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON: the figures, not the single predictions."""
+        surest = self.risk_coverage
         return {
             "evaluation": self.evaluation.to_dict(),
             "n_images": len(self.names),
@@ -86,6 +96,7 @@ class EvaluationResult:
             "notes": list(self.notes),
             "seconds": self.seconds,
             "coverages": [asdict(row) for row in self.coverages],
+            "risk_coverage": None if surest is None else surest.to_dict(),
             **({} if self.thresholds is None else {"thresholds": self.thresholds.to_dict()}),
             **({} if self.taxa is None else {"taxonomy": self.taxa.to_dict()}),
         }

@@ -195,7 +195,7 @@ USAGE: list[tuple[str, str]] = [
     ("train digits --bogus", "No such option: --bogus"),
     ("train digits --heds knn", "--heads"),
     ("train digits --preset slow", "'slow' is not one of 'fast', 'balanced', 'best'"),
-    ("train digits --metric beauty", "'beauty' is not one of 'accuracy'"),
+    ("train digits --metric beauty", "'beauty' is not one of 'auto', 'accuracy'"),
     ("train digits --seed -1", "'--seed'"),
     ("train digits --seed x", "'--seed'"),
     ("train digits --workers 0", "'--workers'"),

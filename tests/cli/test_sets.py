@@ -43,7 +43,11 @@ def test_training_and_evaluation_say_how_many_names_it_takes(here: Path, digits:
     found = done("train", digits, "-o", "m.onnx", *QUICK, "--json").json
     assert [row["asked"] for row in found["coverages"]] == list(COVERAGES)
     assert all(row["low"] <= row["covered"] <= row["high"] for row in found["coverages"])
-    assert "95 times in 100" in done("evaluate", "m.onnx", fresh).out
+    said = done("evaluate", "m.onnx", fresh, "--report", "e.html").out
+    assert "95 times in 100" in said and "The surest 80% of the images" in said
+    assert "Only when sure" in (here / "e.html").read_text("utf-8")
+    surest = done("evaluate", "m.onnx", fresh, "--json").json["risk_coverage"]["surest"]
+    assert [row["share"] for row in surest] == [0.5, 0.8, 0.9, 0.95, 1.0]
     assert "Enough names" in (here / "m.report.html").read_text("utf-8")
     assert len(done("evaluate", "m.onnx", fresh, "--json").json["coverages"]) == len(COVERAGES)
 

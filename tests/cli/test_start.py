@@ -189,10 +189,11 @@ class TestAgreement:
         assert {name.value for name in EngineName} == {"auto", *ENGINES}
 
     def test_metrics(self) -> None:
+        from genus.classify.label_scores import LABEL_METRICS
         from genus.classify.scores import METRICS
         from genus.cli.train import MetricName
 
-        assert {name.value for name in MetricName} == set(METRICS)
+        assert {name.value for name in MetricName} == {"auto", *METRICS, *LABEL_METRICS}
 
     def test_heads_of_the_help(self) -> None:
         from genus.classify.heads import HEADS

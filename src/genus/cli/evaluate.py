@@ -31,7 +31,7 @@ from genus.cli.options import (
     read_named,
 )
 from genus.cli.output import print_json, print_line
-from genus.cli.training import print_headline, print_notes, print_skipped
+from genus.cli.training import print_headline, print_notes, print_skipped, print_surest
 from genus.files import check_writable
 
 if TYPE_CHECKING:
@@ -91,6 +91,7 @@ def evaluate(
     print_line(f"{model} on {dataset.origin}: {len(result.names):,} images, {result.seconds:.1f} s.")
     print_line()
     print_headline(result.evaluation, result.coverages)
+    print_surest(result)
     print_notes((*result.notes, *result.evaluation.notes))
     print_skipped(result.skipped)
     if page is not None:

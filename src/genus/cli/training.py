@@ -9,6 +9,7 @@ from genus.cli.output import aligned, print_line, size_text
 if TYPE_CHECKING:
     from genus.data.dataset import SkippedImage
     from genus.estimators.result import TrainingPlan, TrainingResult
+    from genus.judgement import EvaluationResult
     from genus.metrics.conformal import Coverage
     from genus.metrics.evaluation import Evaluation
     from genus.metrics.label_evaluation import LabelEvaluation
@@ -44,6 +45,7 @@ def print_result(result: "TrainingResult", model: Path, report: Path | None) -> 
     print_line(f"Learned from {result.n_train:,}, judged on {result.n_test:,} others ({result.test_kind}).")
     print_line()
     print_headline(result.evaluation, result.test.coverages)
+    print_surest(result.test)
     print_line()
     _print_leaderboard(result)
     print_notes((*result.notes, *result.evaluation.notes))
@@ -100,6 +102,14 @@ def print_headline(evaluation: "Evaluation | LabelEvaluation", coverages: "Seque
         print_line(f"  Most often: {', '.join(mixed)}")
     if enough := enough_names(coverages):
         print_line(enough)
+
+
+def print_surest(result: "EvaluationResult") -> None:
+    """Print how the model does on the images it is surest of, where that was measured."""
+    from genus.report.words import surest
+
+    if said := surest(result.risk_coverage):
+        print_line(said)
 
 
 def _print_label_headline(evaluation: "LabelEvaluation") -> None:

@@ -90,14 +90,7 @@ def train(
     Aim.parse(options.aim)
     clock = _Clock()
     with clock.stage("features"):
-        learned = learn_features(
-            dataset,
-            options.feature_set,
-            test_size=options.test_size,
-            runtime=options.runtime,
-            random_state=options.random_state,
-            progress=progress,
-        )
+        learned = _features(dataset, options, progress)
     with clock.stage("selection"):
         selection, compared_on, notes = _select(learned, options, clock, progress)
     with clock.stage("evaluation"):
@@ -133,6 +126,17 @@ def train(
         parity=parity,
     )
     return model, result
+
+
+def _features(dataset: Dataset, options: TrainingOptions, progress: Progress) -> Learned:
+    return learn_features(
+        dataset,
+        options.feature_set,
+        test_size=options.test_size,
+        runtime=options.runtime,
+        random_state=options.random_state,
+        progress=progress,
+    )
 
 
 def _select(

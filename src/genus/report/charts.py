@@ -7,8 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genus.metrics.calibration import ReliabilityBin
+from genus.metrics.risk_coverage import RiskCoverage
 
 N_SHADES = 9
+_RISK_POINTS = 120
+_RISK_STEPS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)  # between the marks of an error axis
 MAX_CELLS = 20_000  # of a heat map; beyond that single images cannot be told apart anyway
 
 
@@ -170,6 +173,55 @@ def reliability_plot(bins: tuple[ReliabilityBin, ...], size: float = 320.0) -> R
     n_ticks = math.floor((1 - start) / step + 1e-9)
     shares = [1 - i * step for i in range(n_ticks + 1)][::-1]
     return ReliabilityPlot(size, points, tuple(Tick(place(s), f"{s:.0%}") for s in shares))
+
+
+@dataclass(frozen=True, slots=True)
+class RiskPlot:
+    """The share of images that is answered (x) against the error among them (y), on a rectangle.
+
+    Attributes
+    ----------
+    width, height : float
+    line : str
+        The error, as points of an SVG polyline.
+    band : str
+        Its 95% intervals, as points of a polygon.
+    x_ticks, y_ticks : tuple of Tick
+    """
+
+    width: float
+    height: float
+    line: str
+    band: str
+    x_ticks: tuple[Tick, ...]
+    y_ticks: tuple[Tick, ...]
+
+
+def risk_plot(curve: RiskCoverage, width: float = 320.0, height: float = 190.0) -> RiskPlot:
+    """Lay out a risk-coverage curve from a tenth of the images on: of fewer, chance says more than the model."""
+    first = min(curve.n - 1, max(curve.n // 10, 1))
+    at = np.unique(np.linspace(first, curve.n - 1, _RISK_POINTS).round().astype(int))
+    low, high = (side[at] for side in curve.band())
+    error, share = curve.error[at], curve.coverage[at]
+    step = next(s for s in _RISK_STEPS if s * 5 >= min(1.0, float(high[-1]) * 1.15) or s == _RISK_STEPS[-1])
+    top = min(1.0, step * math.ceil(max(float(high[-1]) * 1.15, step) / step))
+    x = (width * share).round(1)
+
+    def place(values: NDArray[np.float64]) -> list[float]:
+        found: list[float] = (height - height * np.minimum(values, top) / top).round(1).tolist()
+        return found
+
+    line = " ".join(f"{a},{b}" for a, b in zip(x.tolist(), place(error), strict=True))
+    edge = [*zip(x.tolist(), place(high), strict=True), *zip(x[::-1].tolist(), place(low)[::-1], strict=True)]
+    band = " ".join(f"{a},{b}" for a, b in edge)
+    n_steps = round(top / step)
+    y_ticks = tuple(Tick(round(height * i / n_steps, 1), _whole(i * step)) for i in range(n_steps + 1))
+    x_ticks = tuple(Tick(width * i / 4, f"{25 * i}%") for i in range(5))
+    return RiskPlot(width, height, line, band, x_ticks, y_ticks)
+
+
+def _whole(share: float) -> str:
+    return f"{100 * share:.1f}".rstrip("0").rstrip(".") + "%"
 
 
 @dataclass(frozen=True, slots=True)

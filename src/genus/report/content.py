@@ -5,6 +5,7 @@ from typing import Literal
 
 from genus.metrics.conformal import Coverage
 from genus.metrics.evaluation import Evaluation
+from genus.metrics.risk_coverage import RiskCoverage
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,8 @@ class ReportContent:
         Images a class.
     coverages : tuple of Coverage
         How sets of names did.
+    surest : RiskCoverage or None
+        How often the surest images are right.
     skipped : tuple of SkippedRow
         Images left out.
     notes : tuple of str
@@ -154,6 +157,7 @@ class ReportContent:
     predictions: tuple[PredictionRow, ...] = ()
     class_counts: tuple[ClassCount, ...] = ()
     coverages: tuple[Coverage, ...] = ()
+    surest: RiskCoverage | None = None
     skipped: tuple[SkippedRow, ...] = ()
     notes: tuple[str, ...] = ()
     reproduce: Reproduce | None = None

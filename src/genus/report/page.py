@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from genus.files import write_text
 from genus.report import words
-from genus.report.charts import Scale, hundred_dots, reliability_plot
+from genus.report.charts import Scale, hundred_dots, reliability_plot, risk_plot
 from genus.report.content import ReportContent
 from genus.report.label_content import LabelReportContent
 from genus.report.label_views import (
@@ -75,6 +75,8 @@ def render_report(content: ReportContent | LabelReportContent) -> str:
         "content": content,
         "evaluation": evaluation,
         "sets_finding": words.enough_names(content.coverages),
+        "surest_finding": words.surest(content.surest),
+        "risk": None if content.surest is None else risk_plot(content.surest),
         "headline": words.headline(evaluation),
         "dots": hundred_dots(figure.value, figure.low or 0.0, 1.0 if figure.high is None else figure.high),
         "scores": scores(evaluation),

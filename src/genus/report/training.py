@@ -76,6 +76,7 @@ def training_report(
         predictions=_predictions(result.test, sources),
         class_counts=_class_counts(result),
         coverages=result.test.coverages,
+        surest=result.test.risk_coverage,
         **shared,
     )
 
@@ -113,6 +114,7 @@ def evaluation_report(
             ClassCount(str(name), n_test=int(n)) for name, n in zip(names, counts, strict=True)
         ),
         coverages=result.coverages,
+        surest=result.risk_coverage,
         **shared,
     )
 

@@ -8,8 +8,10 @@ from genus.metrics.calibration import overconfidence
 from genus.metrics.conformal import Coverage
 from genus.metrics.evaluation import Evaluation
 from genus.metrics.label_evaluation import LabelEvaluation
+from genus.metrics.risk_coverage import RiskCoverage
 
 _FEW = 100  # below so many images "of 100" would pretend to a precision that is not there
+_FEW_TO_PART = 20  # of fewer images no part says anything
 _USUAL_COVERAGE = 0.95
 _NOTICEABLE = 0.03  # a gap between confidence and accuracy that a reader would wonder at
 
@@ -164,6 +166,24 @@ def enough_names(coverages: Sequence[Coverage]) -> str:
     return (
         f"For the true name to be among those given {times}, it takes {usual.names:.1f} names on average; "
         f"for {percent(usual.alone, 0)} of the images, one."
+    )
+
+
+def surest(curve: RiskCoverage | None, share: float = 0.8) -> str:
+    """Say how the model does if it answers only where it is sure; nothing where that was not measured.
+
+    Examples
+    --------
+    >>> from genus.metrics.risk_coverage import risk_coverage
+    >>> print(surest(risk_coverage([0.9] * 80 + [0.5] * 20, [True] * 90 + [False] * 10)))
+    The surest 80% of the images (from 90% on) are right 100% of the time, all of them 90%.
+    """
+    if curve is None or curve.n < _FEW_TO_PART:
+        return ""
+    part, every = curve.at(share), curve.at(1.0)
+    return (
+        f"The surest {percent(share)} of the images (from {percent(part.confidence, 0)} on) are right "
+        f"{percent(part.accuracy)} of the time, all of them {percent(every.accuracy)}."
     )
 
 
