@@ -20,6 +20,7 @@ from genus.cli.options import (
     Quiet,
     ReaderName,
     SplitColumn,
+    Tree,
     Workers,
     make_runtime,
     read_named,
@@ -61,6 +62,7 @@ def data(
     label_column: LabelColumn = None,
     multi_label: MultiLabel = None,
     label_separator: LabelSeparator = None,
+    taxonomy: Tree = "auto",
     split_column: SplitColumn = None,
     group_column: GroupColumn = None,
 ) -> None:
@@ -80,7 +82,9 @@ def data(
 
     runtime = make_runtime(workers=workers, max_pixels=max_pixels)
     columns = image_column, label_column, split_column, group_column
-    dataset = read_named(path, reader, *columns, multilabel=multi_label, separator=label_separator)
+    dataset = read_named(
+        path, reader, *columns, multilabel=multi_label, separator=label_separator, taxonomy=taxonomy
+    )
     n_workers = runtime.n_workers(len(dataset))
     found = describe(dataset, workers=n_workers, limits=runtime.limits, progress=Console(quiet))
     if preview is not None:

@@ -26,12 +26,13 @@ from genus.cli.options import (
     Seed,
     Split,
     SplitColumn,
+    Tree,
     Workers,
     make_runtime,
     read_named,
 )
 from genus.cli.output import print_json, print_line
-from genus.cli.training import print_headline, print_notes, print_skipped, print_surest
+from genus.cli.training import print_headline, print_notes, print_skipped, print_surest, print_taxa
 from genus.files import check_writable
 
 if TYPE_CHECKING:
@@ -61,13 +62,15 @@ def evaluate(
     label_column: LabelColumn = None,
     multi_label: MultiLabel = None,
     label_separator: LabelSeparator = None,
+    taxonomy: Tree = "auto",
     split_column: SplitColumn = None,
     group_column: GroupColumn = None,
 ) -> None:
     """Measure a model on labelled images it was not trained on.
 
     Classes are matched by name. Images of classes that the model does not know are left out of the figures; a second
-    accuracy counts them as wrong. Images that the model learned from are counted and said.
+    accuracy counts them as wrong. Images that the model learned from are counted and said. Where the classes form a
+    tree, labels may be taxa above them, and are read as in training unless --taxonomy says otherwise.
 
     Examples:
       genus evaluate flowers.onnx flowers-test/
@@ -80,7 +83,11 @@ def evaluate(
 
     predictor = load(model, make_runtime(engine=engine, workers=workers, max_pixels=max_pixels))
     columns = image_column, label_column, split_column, group_column
-    dataset = read_named(data, reader, *columns, multilabel=multi_label, separator=label_separator)
+    if taxonomy == "auto":  # labels are read as in training
+        taxonomy = predictor.model.details.get("taxonomy", {}).get("reading") or taxonomy
+    dataset = read_named(
+        data, reader, *columns, multilabel=multi_label, separator=label_separator, taxonomy=taxonomy
+    )
     dataset = chosen_part(dataset, split)
     result = predictor.evaluate(dataset, progress=Console(quiet), random_state=seed)
     if page is not None:
@@ -92,6 +99,7 @@ def evaluate(
     print_line()
     print_headline(result.evaluation, result.coverages)
     print_surest(result)
+    print_taxa(result)
     print_notes((*result.notes, *result.evaluation.notes))
     print_skipped(result.skipped)
     if page is not None:

@@ -136,6 +136,16 @@ LabelSeparator = Annotated[
         help="What stands between several labels in one cell. [default: | or ; or , by looking]",
     ),
 ]
+Tree = Annotated[
+    str,
+    typer.Option(
+        "--taxonomy",
+        metavar="TREE",
+        help="The tree of the classes: folders (in class folders), columns (family,species), a table of child and "
+        "parent, paths (class names such as Rosa/canina) or none. [default: paths, where there are some]",
+        show_default=False,
+    ),
+]
 SplitColumn = Annotated[
     str | None,
     typer.Option("--split-column", metavar="NAME", help="The table's column with train, val or test."),
@@ -184,10 +194,12 @@ def read_named(
     *,
     multilabel: bool | None = None,
     separator: str | None = None,
+    taxonomy: str = "auto",
 ) -> "Dataset":
     """Read the data that a command line names, with the columns it names."""
     from genus.data.read import read_dataset
     from genus.data.tables import TableOptions
+    from genus.data.taxonomies import TaxonomyWish
 
     options = TableOptions(
         image_column=image,
@@ -197,4 +209,5 @@ def read_named(
         multilabel=multilabel,
         label_separator=separator,
     )
+    options = TaxonomyWish.of(taxonomy).table_options(options)
     return read_dataset(data, reader=reader, options=options)

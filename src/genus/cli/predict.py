@@ -34,6 +34,7 @@ from genus.cli.prediction import (
     set_maker,
 )
 from genus.cli.sorting import HowToFile, Sorter
+from genus.cli.taxa import taxon_maker
 from genus.errors import DataError, ImageError, ParameterError
 from genus.progress import SILENT
 
@@ -88,6 +89,14 @@ def predict(
             help="With several labels an image: name those at least so probable. [default: tuned in training]",
         ),
     ] = None,
+    sure: Annotated[
+        float | None,
+        typer.Option(
+            "--sure",
+            metavar="P",
+            help="Where the classes form a tree: stop at the deepest taxon that is right so often: 0.95.",
+        ),
+    ] = None,
     null: Annotated[
         bool, typer.Option("--null", "-0", help="Names on stdin end with NUL, as find -print0 writes them.")
     ] = False,
@@ -105,6 +114,9 @@ def predict(
     that `genus train` can read them. Of a model with several labels an image they have the columns path, labels
     (joined by |), error, and one for each label with its probability.
 
+    With --sure, tables have the columns taxon, taxon_confidence, depth and rank as well, and --sort-into makes a
+    folder in a folder for each taxon.
+
     --sort-into never replaces a file: another image of the same name gets a number, and an image that is there
     already is left alone.
 
@@ -112,6 +124,7 @@ def predict(
       genus predict cat.jpg dog.jpg
       genus predict -m flowers.onnx new/ --csv found.csv
       genus predict -m flowers.onnx new/ --coverage 0.95
+      genus predict -m plants.onnx new/ --sure 0.95 --csv found.csv
       genus predict -m flowers.onnx new/ --sort-into sorted/ --above 0.9
       find . -name '*.jpg' -print0 | genus predict -m flowers.onnx -0 - --json
     """
@@ -127,6 +140,7 @@ def predict(
     runtime = make_runtime(engine=engine, workers=workers, max_pixels=max_pixels)
     predictor = built_in(runtime) if model is None else load(model, runtime)
     make_sets = set_maker(predictor, coverage, by_class=by_class, threshold=_threshold(threshold))
+    make_taxa = taxon_maker(predictor, sure, with_sets=coverage is not None)
     labels = predictor.model.classes if predictor.model.multilabel else None
     if labels is not None and sort_into:
         raise ParameterError("--sort-into needs one class an image; this model gives any number of labels.")
@@ -138,7 +152,7 @@ def predict(
     sinks = [
         about,
         *(
-            Table(path, kind, top, with_sets=coverage is not None, labels=labels)
+            Table(path, kind, top, with_sets=coverage is not None, labels=labels, with_taxa=sure is not None)
             for kind, path in tables.items()
         ),
     ]  # the first is closed last
@@ -146,7 +160,7 @@ def predict(
         sinks.append(Sorted(sorter))
     # a bar and results on one terminal would write over each other
     both = not json and not outputs and sys.stdout.isatty()
-    found = predictions(predictor, sources, top, SILENT if both else console, make_sets)
+    found = predictions(predictor, sources, top, SILENT if both else console, make_sets, make_taxa)
     _hand_out(found, sinks, len(sources), console)
 
 

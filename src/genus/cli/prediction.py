@@ -4,13 +4,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from genus.cli.output import Kind, RowWriter, aligned, open_table, print_json, print_line
 from genus.cli.sorting import Sorter
+from genus.cli.taxa import NOT_SURE, TAXON_COLUMNS, Taxon, TaxonMaker
 from genus.progress import SILENT, Progress
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class Prediction:
         The set of names that was asked for, the most probable first; of a model with several labels an image always.
     labels : mapping of str to float, or None
         Of such a model: the probability of every label.
+    taxon : Taxon or None
+        The deepest sure taxon, where that was asked for.
     """
 
     source: "ImageSource"
@@ -49,6 +52,7 @@ class Prediction:
     error: str | None = None
     names: tuple[str, ...] | None = None
     labels: Mapping[str, float] | None = None
+    taxon: Taxon | None = None
 
     @property
     def name(self) -> str:
@@ -62,6 +66,8 @@ class Prediction:
             return {**row, "labels": SEPARATOR.join(self.names or ()), **label_columns(self.labels)}
         if self.names is not None:
             row["set"] = SEPARATOR.join(self.names)
+        if self.taxon is not None:
+            row |= self.taxon.row()
         for i, (label, confidence) in enumerate(self.guesses, start=1):
             row |= {_column("label", i): label, _column("confidence", i): confidence}
         return row
@@ -75,6 +81,8 @@ class Prediction:
         label, confidence = self.guesses[0]
         top = [{"label": label, "confidence": confidence} for label, confidence in self.guesses]
         found = {"path": self.name, "label": label, "confidence": confidence, "top": top}
+        if self.taxon is not None:
+            found |= self.taxon.row()
         return found if self.names is None else {**found, "set": list(self.names)}
 
 
@@ -84,14 +92,16 @@ def predictions(
     top: int,
     progress: Progress = SILENT,
     name_sets: NameSets | None = None,
+    make_taxa: TaxonMaker | None = None,
 ) -> Iterator[Prediction]:
     """Predict images in their order, `top` guesses each; unreadable ones come with their error.
 
-    `name_sets` turns probabilities into sets of names, where those were asked for.
+    `name_sets` turns probabilities into sets of names, `make_taxa` into taxa, where those were asked for.
     """
     n_guesses = min(top, len(predictor.classes_))
     for batch in predictor.stream(sources, progress=progress):
-        yield from _of_batch(batch, sources, predictor, n_guesses, name_sets)
+        found = _of_batch(batch, sources, predictor, n_guesses, name_sets)
+        yield from found if make_taxa is None else _with_taxa(found, make_taxa(batch.proba))
 
 
 def set_maker(
@@ -154,6 +164,12 @@ def _of_batch(
     yield from (found[index] for index in sorted(found))
 
 
+def _with_taxa(found: Iterator[Prediction], taxa: Sequence[Taxon]) -> Iterator[Prediction]:
+    of_readable = iter(taxa)
+    for one in found:
+        yield one if one.error is not None else replace(one, taxon=next(of_readable))
+
+
 class Sink(AbstractContextManager["Sink"], Protocol):
     """Takes predictions; as a context manager, it finishes its work at the end of the block."""
 
@@ -186,6 +202,9 @@ class Lines(_Plain):
     def take(self, found: Prediction) -> None:
         """Print one."""
         if found.error is not None:
+            return
+        if found.taxon is not None:
+            print_line(f"{found.name}: {found.taxon.text}")
             return
         if found.labels is not None and not self._alone:
             named = "  ".join(f"{name} {found.labels[name]:.1%}" for name in found.names or ())
@@ -244,6 +263,8 @@ class Summary(_Plain):
         """Count one."""
         if found.labels is not None:
             self._counts.update(found.names or (NOTHING,))
+        elif found.taxon is not None:
+            self._counts[found.taxon.path or NOT_SURE] += 1
         elif found.error is None:
             self._counts[found.guesses[0][0]] += 1
         if found.error is None:
@@ -272,6 +293,7 @@ class Table:
         *,
         with_sets: bool = False,
         labels: Sequence[str] | None = None,
+        with_taxa: bool = False,
     ) -> None:
         columns: dict[str, type] = {"path": str}
         if labels is not None:
@@ -279,6 +301,8 @@ class Table:
             n_guesses = 0
         elif with_sets:
             columns["set"] = str
+        elif with_taxa:
+            columns |= TAXON_COLUMNS
         for i in range(1, n_guesses + 1):
             columns |= {_column("label", i): str, _column("confidence", i): float}
         self._open = open_table(path, kind, {**columns, "error": str})
@@ -307,7 +331,9 @@ class Sorted(_Plain):
 
     def take(self, found: Prediction) -> None:
         """File one."""
-        if found.error is None:
+        if found.taxon is not None:
+            self._sorter.put(found.source, found.taxon.parts, 1.0)
+        elif found.error is None:
             self._sorter.put(found.source, *found.guesses[0])
 
 

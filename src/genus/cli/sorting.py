@@ -4,7 +4,7 @@ import filecmp
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
@@ -61,8 +61,8 @@ class Sorter:
         if not os.access(folder, os.W_OK | os.X_OK):
             raise OutputError(f"{folder}: cannot sort into it: no permission to write there.")
 
-    def put(self, source: "ImageSource", label: str, confidence: float) -> Path:
-        """File one image; returns where it is now.
+    def put(self, source: "ImageSource", label: str | Sequence[str], confidence: float) -> Path:
+        """File one image; returns where it is now. Several labels are folders in folders, none is unsure.
 
         Raises
         ------
@@ -71,7 +71,9 @@ class Sorter:
         ImageError
             It is not a file, and cannot be read again from where it is stored.
         """
-        below = self.folder / (folder_name(label) if confidence >= self.above else UNSURE)
+        labels = [label] if isinstance(label, str) else label
+        sure = labels and confidence >= self.above
+        below = self.folder.joinpath(*(map(folder_name, labels) if sure else [UNSURE]))
         _make(below)
         path = source.path
         if path is None:

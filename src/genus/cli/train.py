@@ -30,6 +30,7 @@ from genus.cli.options import (
     ReaderName,
     Seed,
     SplitColumn,
+    Tree,
     Workers,
     data_name,
     make_runtime,
@@ -140,6 +141,7 @@ def train(
     label_column: LabelColumn = None,
     multi_label: MultiLabel = None,
     label_separator: LabelSeparator = None,
+    taxonomy: Tree = "auto",
     split_column: SplitColumn = None,
     group_column: GroupColumn = None,
 ) -> None:
@@ -153,6 +155,7 @@ def train(
       genus train flowers/
       genus train flowers/ -o flowers.onnx --preset best
       genus train labels.csv --group-column patient --metric macro_f1
+      genus train plants/ --taxonomy folders
       genus train findings.csv --multi-label --aim 'recall>=0.95'
       genus train flowers/ --dry-run
     """
@@ -169,6 +172,7 @@ def train(
         heads=_heads(heads),
         metric=metric.value,
         aim=aim,
+        taxonomy=taxonomy,
         time_budget=time_budget,
         test_size=test_size,
         refit=not no_refit,
@@ -176,7 +180,9 @@ def train(
         random_state=seed,
     )
     columns = image_column, label_column, split_column, group_column
-    dataset = read_named(data, reader, *columns, multilabel=multi_label, separator=label_separator)
+    dataset = read_named(
+        data, reader, *columns, multilabel=multi_label, separator=label_separator, taxonomy=taxonomy
+    )
     if dry_run:
         plan = classifier.plan(dataset)
         print_json(plan.to_dict()) if json else print_plan(plan)

@@ -23,6 +23,8 @@ _FIGURES = (
     "top_5_accuracy",
     "log_loss",
     "calibration_error",
+    "hierarchical_f1",
+    "mistake_distance",
 )
 _LABEL_FIGURES = (
     "mean_average_precision",
@@ -46,6 +48,7 @@ def print_result(result: "TrainingResult", model: Path, report: Path | None) -> 
     print_line()
     print_headline(result.evaluation, result.test.coverages)
     print_surest(result.test)
+    print_taxa(result.test)
     print_line()
     _print_leaderboard(result)
     print_notes((*result.notes, *result.evaluation.notes))
@@ -110,6 +113,15 @@ def print_surest(result: "EvaluationResult") -> None:
 
     if said := surest(result.risk_coverage):
         print_line(said)
+
+
+def print_taxa(result: "EvaluationResult") -> None:
+    """Print how the model does in the tree of its classes, where they form one."""
+    from genus.report.taxa import by_level, where_sure
+
+    if result.taxa is not None:
+        print_line(by_level(result.taxa))
+        print_line(where_sure(result.taxa))
 
 
 def _print_label_headline(evaluation: "LabelEvaluation") -> None:

@@ -23,6 +23,7 @@ from genus.report.label_views import (
     labels_view,
     together_view,
 )
+from genus.report.taxa import taxa_view
 from genus.report.views import (
     MAX_SKIPPED,
     classes_view,
@@ -77,6 +78,7 @@ def render_report(content: ReportContent | LabelReportContent) -> str:
         "sets_finding": words.enough_names(content.coverages),
         "surest_finding": words.surest(content.surest),
         "risk": None if content.surest is None else risk_plot(content.surest),
+        "taxa": taxa_view(content.taxa),
         "headline": words.headline(evaluation),
         "dots": hundred_dots(figure.value, figure.low or 0.0, 1.0 if figure.high is None else figure.high),
         "scores": scores(evaluation),

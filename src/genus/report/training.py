@@ -77,6 +77,7 @@ def training_report(
         class_counts=_class_counts(result),
         coverages=result.test.coverages,
         surest=result.test.risk_coverage,
+        taxa=result.test.taxa,
         **shared,
     )
 
@@ -115,6 +116,7 @@ def evaluation_report(
         ),
         coverages=result.coverages,
         surest=result.risk_coverage,
+        taxa=result.taxa,
         **shared,
     )
 

@@ -22,6 +22,8 @@ MEANINGS = {
     "balanced_accuracy": "how often it finds a class's images, averaged so that every class counts the same",
     "macro_precision": "how often a class is right when it is named, averaged over classes",
     "macro_f1": "both of these in one number, averaged over classes",
+    "hierarchical_f1": "taxa that are right on the way down the tree, in one number",
+    "mistake_distance": "levels up from a mistake to what is right; 1 is a near miss",
     "calibration_error": "how far its confidence is from how often it is right; 0 is perfect",
     "log_loss": "surprise at the truth; 0 is perfect, and sure mistakes cost most",
 }
