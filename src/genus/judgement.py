@@ -14,6 +14,7 @@ from genus.data.dataset import Dataset, SkippedImage
 from genus.data.label_sets import LabelSets
 from genus.errors import DataError
 from genus.metrics.conformal import ConformalScores, Coverage, measure_coverage
+from genus.metrics.costs import CostFigures, Costs, measure_costs
 from genus.metrics.label_conformal import LabelScores, measure_label_coverage
 from genus.metrics.risk_coverage import RiskCoverage, risk_coverage
 from genus.metrics.thresholds import Thresholds
@@ -51,6 +52,8 @@ class EvaluationResult:
         How sets of names did, for several coverages; empty where the model cannot make any.
     thresholds : Thresholds or None
         Where an image may have several labels: from which probability on each is named.
+    costs : CostFigures or None
+        What mistakes cost, where the model knows; all other figures are about the most probable class.
     """
 
     evaluation: "Evaluation | LabelEvaluation"
@@ -63,6 +66,7 @@ class EvaluationResult:
     seconds: float
     coverages: tuple[Coverage, ...] = ()
     thresholds: Thresholds | None = None
+    costs: CostFigures | None = None
 
     @property
     def right(self) -> NDArray[np.bool_]:
@@ -90,6 +94,7 @@ class EvaluationResult:
             "notes": list(self.notes),
             "seconds": self.seconds,
             "coverages": [asdict(row) for row in self.coverages],
+            **({} if self.costs is None else {"costs": asdict(self.costs)}),
             "risk_coverage": None if surest is None else surest.to_dict(),
             **({} if self.thresholds is None else {"thresholds": self.thresholds.to_dict()}),
         }
@@ -116,6 +121,7 @@ def evaluate_predictions(
     random_state: int | None = 0,
     scores: ConformalScores | None = None,
     n_seen: int = 0,
+    costs: Costs | None = None,
 ) -> EvaluationResult:
     """Hold probabilities against the labels of a data set (all labelled).
 
@@ -147,6 +153,7 @@ def evaluate_predictions(
         tuple(notes),
         seconds,
         () if scores is None else _coverages(scores, proba, y_true),
+        costs=None if costs is None else measure_costs(costs, proba[y_true >= 0], y_true[y_true >= 0]),
     )
 
 

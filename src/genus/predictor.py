@@ -29,6 +29,7 @@ from genus.judgement import (
     name_sets,
 )
 from genus.metrics.conformal import ConformalScores, check_coverage
+from genus.metrics.costs import Costs
 from genus.metrics.label_conformal import LabelScores
 from genus.metrics.thresholds import Thresholds
 from genus.model_file import ModelFile, read_model_file
@@ -98,6 +99,7 @@ class Predictor:
         coverage: float | None = None,
         by_class: bool = False,
         threshold: float | Mapping[str, float] | None = None,
+        costs: Any = None,
     ) -> NDArray[Any]:
         """Return the most probable class name of each image, or sets of names.
 
@@ -114,6 +116,9 @@ class Predictor:
         threshold : float, mapping of str to float, or None
             With several labels an image: the probability from which on a label is named, for all or for some; None
             for those tuned in training.
+        costs : matrix, mapping, or None
+            What mistakes cost (see `genus.metrics.costs.Costs.of`): return the cheapest answer instead of the most
+            probable one. None for the costs in the file, if there are any; False for none.
 
         Returns
         -------
@@ -130,7 +135,8 @@ class Predictor:
         choose = self.chooser(coverage, by_class=by_class, threshold=threshold)
         proba = self.predict_proba(images)
         if choose is None:
-            return np.asarray(self.classes_[proba.argmax(axis=1)])
+            priced = self.costs(costs)
+            return np.asarray(self.classes_[proba.argmax(axis=1)] if priced is None else priced.names(proba))
         return name_sets(proba, choose(proba), self.model.classes)
 
     def chooser(
@@ -160,6 +166,23 @@ class Predictor:
             return None
         tuned = self.thresholds()
         return (tuned if threshold is None else tuned.changed(threshold)).apply
+
+    def costs(self, given: Any = None) -> Costs | None:
+        """Return what mistakes cost: as given, else as the file says, else None; False is None.
+
+        Raises
+        ------
+        ParameterError
+            They do not fit the classes, or the model gives several labels an image.
+        """
+        stored = self.model.details.get("costs")
+        if given is False or (given is None and stored is None):
+            return None
+        if self.model.multilabel:
+            raise ParameterError(
+                "with several labels an image, say what a missed label costs when training: aim."
+            )
+        return Costs.of(stored if given is None else given, self.model.classes)
 
     def thresholds(self) -> Thresholds:
         """Return the thresholds in the file of a model with several labels an image.
@@ -283,7 +306,9 @@ class Predictor:
                 f"{data.origin}: its images may have several labels, but the model names one class an image."
             )
         plain = scores if isinstance(scores, ConformalScores) else None
-        return evaluate_predictions(data, proba, self.model.classes, scores=plain, **about)
+        return evaluate_predictions(
+            data, proba, self.model.classes, scores=plain, costs=self.costs(), **about
+        )
 
     def _runner(self, n_workers: int, n_images: int) -> Runner:
         key = n_workers, n_images >= 200

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -36,6 +36,10 @@ from genus.cli.prediction import (
 from genus.cli.sorting import HowToFile, Sorter
 from genus.errors import DataError, ImageError, ParameterError
 from genus.progress import SILENT
+
+if TYPE_CHECKING:
+    from genus.metrics.costs import Costs
+    from genus.predictor import Predictor
 
 
 def predict(
@@ -88,6 +92,14 @@ def predict(
             help="With several labels an image: name those at least so probable. [default: tuned in training]",
         ),
     ] = None,
+    costs: Annotated[
+        str | None,
+        typer.Option(
+            "--costs",
+            metavar="FILE|none",
+            help="What mistakes cost: give the answer that costs least. [default: as the model was trained]",
+        ),
+    ] = None,
     null: Annotated[
         bool, typer.Option("--null", "-0", help="Names on stdin end with NUL, as find -print0 writes them.")
     ] = False,
@@ -127,6 +139,7 @@ def predict(
     runtime = make_runtime(engine=engine, workers=workers, max_pixels=max_pixels)
     predictor = built_in(runtime) if model is None else load(model, runtime)
     make_sets = set_maker(predictor, coverage, by_class=by_class, threshold=_threshold(threshold))
+    priced = _costs(predictor, costs)
     labels = predictor.model.classes if predictor.model.multilabel else None
     if labels is not None and sort_into:
         raise ParameterError("--sort-into needs one class an image; this model gives any number of labels.")
@@ -146,7 +159,7 @@ def predict(
         sinks.append(Sorted(sorter))
     # a bar and results on one terminal would write over each other
     both = not json and not outputs and sys.stdout.isatty()
-    found = predictions(predictor, sources, top, SILENT if both else console, make_sets)
+    found = predictions(predictor, sources, top, SILENT if both else console, make_sets, priced)
     _hand_out(found, sinks, len(sources), console)
 
 
@@ -167,6 +180,15 @@ def _hand_out(found: Iterator[Prediction], sinks: Sequence[Sink], n_images: int,
         raise failed[0]
     if len(failed) == n_images:
         raise DataError(f"none of the {n_images} images could be read; the first is {failed[0]}")
+
+
+def _costs(predictor: "Predictor", given: str | None) -> "Costs | None":
+    """Return what mistakes cost: as the file named says, else as the model does."""
+    if given is None or given == "none":
+        return predictor.costs(None if given is None else False)
+    from genus.data.cost_table import read_costs
+
+    return predictor.costs(read_costs(given))
 
 
 def _threshold(text: str | None) -> float | dict[str, float] | None:
