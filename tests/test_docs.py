@@ -295,7 +295,10 @@ def test_the_sizes_of_feature_vectors() -> None:
 
 def test_what_is_inside_a_model_file(examples: Path) -> None:
     several = ImageClassifier(features="hog@32", heads=["knn"], random_state=0).fit(examples / "scenes.csv")
-    keys = {*read_model_file(examples / "digits.onnx").details, *several.model_.details}
+    priced = ImageClassifier(features="hog@32", heads=["knn"], costs={"daisy": {"rose": 2}}, random_state=0)
+    priced.fit(examples / "flowers")
+    models = read_model_file(examples / "digits.onnx"), several.model_, priced.model_
+    keys = {key for model in models for key in model.details}
     table = page_text("model-file").partition("Under `genus.details`")[2].partition("To read them")[0]
     assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == keys
 

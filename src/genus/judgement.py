@@ -15,6 +15,7 @@ from genus.data.label_sets import LabelSets
 from genus.errors import DataError
 from genus.judgement_in_tree import JudgedInTree, judge_in_tree
 from genus.metrics.conformal import ConformalScores, Coverage, measure_coverage
+from genus.metrics.costs import CostFigures, Costs, measure_costs
 from genus.metrics.label_conformal import LabelScores, measure_label_coverage
 from genus.metrics.risk_coverage import RiskCoverage, risk_coverage
 from genus.metrics.sure import SureTaxa
@@ -56,6 +57,8 @@ class EvaluationResult:
         Where an image may have several labels: from which probability on each is named.
     taxa : TaxonomyEvaluation or None
         Where the classes form a tree: how good the predictions are in it.
+    costs : CostFigures or None
+        What mistakes cost, where the model knows; all other figures are about the most probable class.
     """
 
     evaluation: "Evaluation | LabelEvaluation"
@@ -69,6 +72,7 @@ class EvaluationResult:
     coverages: tuple[Coverage, ...] = ()
     thresholds: Thresholds | None = None
     taxa: "TaxonomyEvaluation | None" = None
+    costs: CostFigures | None = None
 
     @property
     def right(self) -> NDArray[np.bool_]:
@@ -96,6 +100,7 @@ class EvaluationResult:
             "notes": list(self.notes),
             "seconds": self.seconds,
             "coverages": [asdict(row) for row in self.coverages],
+            **({} if self.costs is None else {"costs": asdict(self.costs)}),
             "risk_coverage": None if surest is None else surest.to_dict(),
             **({} if self.thresholds is None else {"thresholds": self.thresholds.to_dict()}),
             **({} if self.taxa is None else {"taxonomy": self.taxa.to_dict()}),
@@ -124,6 +129,7 @@ def evaluate_predictions(
     scores: ConformalScores | None = None,
     n_seen: int = 0,
     sure: SureTaxa | None = None,
+    costs: Costs | None = None,
 ) -> EvaluationResult:
     """Hold probabilities against the labels of a data set (all labelled).
 
@@ -144,6 +150,7 @@ def evaluate_predictions(
             random_state=random_state,
             scores=scores if judged.classes == classes else None,
             n_seen=n_seen,
+            costs=costs if judged.classes == classes else None,
         )
         return _with_taxa(result, judged)
     labels = np.asarray([label or "" for label in data.labels or ()])
@@ -168,6 +175,7 @@ def evaluate_predictions(
         tuple(notes),
         seconds,
         () if scores is None else _coverages(scores, proba, y_true),
+        costs=None if costs is None else measure_costs(costs, proba[y_true >= 0], y_true[y_true >= 0]),
     )
 
 

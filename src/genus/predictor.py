@@ -4,11 +4,8 @@ No scikit-learn is imported here, so that one prediction from the command line s
 """
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from os import PathLike
 from typing import Any
 
@@ -18,6 +15,7 @@ from numpy.typing import NDArray
 from genus.data.dataset import Dataset, SkippedImage
 from genus.errors import DataError, ImageError, ParameterError
 from genus.features.engines import Runner
+from genus.features.in_order import in_order
 from genus.features.runtime import Runtime
 from genus.images.preprocess import load_image
 from genus.images.source import ImageSource
@@ -29,13 +27,12 @@ from genus.judgement import (
     name_sets,
 )
 from genus.metrics.conformal import ConformalScores, check_coverage
+from genus.metrics.costs import Costs
 from genus.metrics.label_conformal import LabelScores
 from genus.metrics.sure import SureTaxa
 from genus.metrics.thresholds import Thresholds
 from genus.model_file import ModelFile, read_model_file
 from genus.progress import SILENT, Progress
-
-_AHEAD = 3  # batches in flight for each worker
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,6 +93,7 @@ class Predictor:
         coverage: float | None = None,
         by_class: bool = False,
         threshold: float | Mapping[str, float] | None = None,
+        costs: Any = None,
     ) -> NDArray[Any]:
         """Return the most probable class name of each image, or sets of names.
 
@@ -112,6 +110,9 @@ class Predictor:
         threshold : float, mapping of str to float, or None
             With several labels an image: the probability from which on a label is named, for all or for some; None
             for those tuned in training.
+        costs : matrix, mapping, or None
+            What mistakes cost (see `genus.metrics.costs.Costs.of`): return the cheapest answer instead of the most
+            probable one. None for the costs in the file, if there are any; False for none.
 
         Returns
         -------
@@ -128,7 +129,8 @@ class Predictor:
         choose = self.chooser(coverage, by_class=by_class, threshold=threshold)
         proba = self.predict_proba(images)
         if choose is None:
-            return np.asarray(self.classes_[proba.argmax(axis=1)])
+            priced = self.costs(costs)
+            return np.asarray(self.classes_[proba.argmax(axis=1)] if priced is None else priced.names(proba))
         return name_sets(proba, choose(proba), self.model.classes)
 
     def chooser(
@@ -158,6 +160,23 @@ class Predictor:
             return None
         tuned = self.thresholds()
         return (tuned if threshold is None else tuned.changed(threshold)).apply
+
+    def costs(self, given: Any = None) -> Costs | None:
+        """Return what mistakes cost: as given, else as the file says, else None; False is None.
+
+        Raises
+        ------
+        ParameterError
+            They do not fit the classes, or the model gives several labels an image.
+        """
+        stored = self.model.details.get("costs")
+        if given is False or (given is None and stored is None):
+            return None
+        if self.model.multilabel:
+            raise ParameterError(
+                "with several labels an image, say what a missed label costs when training: aim."
+            )
+        return Costs.of(stored if given is None else given, self.model.classes)
 
     def thresholds(self) -> Thresholds:
         """Return the thresholds in the file of a model with several labels an image.
@@ -272,7 +291,7 @@ class Predictor:
         runner = self._runner(n_workers, len(sources))
         spans = (range(i, min(i + size, len(sources))) for i in range(0, len(sources), size))
         with progress.task("predictions", total=len(sources), unit="images") as task:
-            for batch in _in_order(self._predict_span, sources, spans, runner, n_workers):
+            for batch in in_order(lambda span: self._predict_span(sources, span, runner), spans, n_workers):
                 task.advance(len(batch.indices) + len(batch.skipped))
                 yield batch
 
@@ -317,7 +336,10 @@ class Predictor:
                 f"{data.origin}: its images may have several labels, but the model names one class an image."
             )
         plain = scores if isinstance(scores, ConformalScores) else None
-        return evaluate_predictions(data, proba, self.model.classes, scores=plain, sure=self._sure(), **about)
+        sure, costs = self._sure(), self.costs()
+        return evaluate_predictions(
+            data, proba, self.model.classes, scores=plain, sure=sure, costs=costs, **about
+        )
 
     def _runner(self, n_workers: int, n_images: int) -> Runner:
         key = n_workers, n_images >= 200
@@ -372,24 +394,3 @@ def _sources(images: Any) -> Sequence[ImageSource]:
 
     sources: Sequence[ImageSource] = read_dataset(images).sources
     return sources
-
-
-def _in_order(
-    work: Any, sources: Sequence[ImageSource], spans: Iterator[range], runner: Runner, n_workers: int
-) -> Iterator[PredictedBatch]:
-    """Run `work` on the spans in threads, a few ahead of the consumer; yield the results in order."""
-    if n_workers == 1:
-        for span in spans:
-            yield work(sources, span, runner)
-        return
-    pool = ThreadPoolExecutor(n_workers, thread_name_prefix="genus-predict")
-    ahead: deque[Future[PredictedBatch]] = deque()
-    try:
-        while True:
-            for span in islice(spans, _AHEAD * n_workers - len(ahead)):
-                ahead.append(pool.submit(work, sources, span, runner))
-            if not ahead:
-                return
-            yield ahead.popleft().result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)

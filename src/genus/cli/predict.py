@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -37,6 +37,10 @@ from genus.cli.sorting import HowToFile, Sorter
 from genus.cli.taxa import taxon_maker
 from genus.errors import DataError, ImageError, ParameterError
 from genus.progress import SILENT
+
+if TYPE_CHECKING:
+    from genus.metrics.costs import Costs
+    from genus.predictor import Predictor
 
 
 def predict(
@@ -97,6 +101,14 @@ def predict(
             help="Where the classes form a tree: stop at the deepest taxon that is right so often: 0.95.",
         ),
     ] = None,
+    costs: Annotated[
+        str | None,
+        typer.Option(
+            "--costs",
+            metavar="FILE|none",
+            help="What mistakes cost: give the answer that costs least. [default: as the model was trained]",
+        ),
+    ] = None,
     null: Annotated[
         bool, typer.Option("--null", "-0", help="Names on stdin end with NUL, as find -print0 writes them.")
     ] = False,
@@ -141,6 +153,7 @@ def predict(
     predictor = built_in(runtime) if model is None else load(model, runtime)
     make_sets = set_maker(predictor, coverage, by_class=by_class, threshold=_threshold(threshold))
     make_taxa = taxon_maker(predictor, sure, with_sets=coverage is not None)
+    priced = _costs(predictor, costs)
     labels = predictor.model.classes if predictor.model.multilabel else None
     if labels is not None and sort_into:
         raise ParameterError("--sort-into needs one class an image; this model gives any number of labels.")
@@ -160,7 +173,8 @@ def predict(
         sinks.append(Sorted(sorter))
     # a bar and results on one terminal would write over each other
     both = not json and not outputs and sys.stdout.isatty()
-    found = predictions(predictor, sources, top, SILENT if both else console, make_sets, make_taxa)
+    shown = SILENT if both else console
+    found = predictions(predictor, sources, top, shown, make_sets, costs=priced, make_taxa=make_taxa)
     _hand_out(found, sinks, len(sources), console)
 
 
@@ -181,6 +195,15 @@ def _hand_out(found: Iterator[Prediction], sinks: Sequence[Sink], n_images: int,
         raise failed[0]
     if len(failed) == n_images:
         raise DataError(f"none of the {n_images} images could be read; the first is {failed[0]}")
+
+
+def _costs(predictor: "Predictor", given: str | None) -> "Costs | None":
+    """Return what mistakes cost: as the file named says, else as the model does."""
+    if given is None or given == "none":
+        return predictor.costs(None if given is None else False)
+    from genus.data.cost_table import read_costs
+
+    return predictor.costs(read_costs(given))
 
 
 def _threshold(text: str | None) -> float | dict[str, float] | None:

@@ -16,6 +16,7 @@ from genus.progress import SILENT, Progress
 
 if TYPE_CHECKING:
     from genus.images.source import ImageSource
+    from genus.metrics.costs import Costs
     from genus.predictor import PredictedBatch, Predictor
 
 NameSets = Callable[[Any], Sequence[tuple[str, ...]]]
@@ -92,15 +93,18 @@ def predictions(
     top: int,
     progress: Progress = SILENT,
     name_sets: NameSets | None = None,
+    *,
+    costs: "Costs | None" = None,
     make_taxa: TaxonMaker | None = None,
 ) -> Iterator[Prediction]:
     """Predict images in their order, `top` guesses each; unreadable ones come with their error.
 
-    `name_sets` turns probabilities into sets of names, `make_taxa` into taxa, where those were asked for.
+    `name_sets` turns probabilities into sets of names, `make_taxa` into taxa, where those were asked for. With `costs`
+    the first guess is the cheapest answer; the confidence of "unknown" is that of the most probable class.
     """
     n_guesses = min(top, len(predictor.classes_))
     for batch in predictor.stream(sources, progress=progress):
-        found = _of_batch(batch, sources, predictor, n_guesses, name_sets)
+        found = _of_batch(batch, sources, predictor, n_guesses, name_sets, costs)
         yield from found if make_taxa is None else _with_taxa(found, make_taxa(batch.proba))
 
 
@@ -148,15 +152,18 @@ def _of_batch(
     predictor: "Predictor",
     n_guesses: int,
     name_sets: NameSets | None,
+    costs: "Costs | None",
 ) -> Iterator[Prediction]:
     classes, several = predictor.model.classes, predictor.model.multilabel
     found = {index: Prediction(sources[index], error=skipped.reason) for index, skipped in batch.skipped}
     order = (-batch.proba).argsort(axis=1, kind="stable")[:, :n_guesses]
+    answers = [None] * len(order) if costs is None else costs.names(batch.proba).tolist()
     sets = [None] * len(order) if name_sets is None else name_sets(batch.proba)
-    for index, codes, proba, names in zip(
-        batch.indices.tolist(), order.tolist(), batch.proba, sets, strict=True
-    ):
+    rows = zip(batch.indices.tolist(), order.tolist(), batch.proba, sets, answers, strict=True)
+    for index, codes, proba, names, answer in rows:
         guesses = tuple((classes[code], round(float(proba[code]), 6)) for code in codes)
+        if answer is not None and answer != guesses[0][0]:
+            guesses = _answer_first(answer, guesses, proba, classes)
         every = (
             {name: round(float(p), 6) for name, p in zip(classes, proba, strict=True)} if several else None
         )
@@ -168,6 +175,15 @@ def _with_taxa(found: Iterator[Prediction], taxa: Sequence[Taxon]) -> Iterator[P
     of_readable = iter(taxa)
     for one in found:
         yield one if one.error is not None else replace(one, taxon=next(of_readable))
+
+
+def _answer_first(
+    answer: str, guesses: tuple[tuple[str, float], ...], proba: Any, classes: Sequence[str]
+) -> tuple[tuple[str, float], ...]:
+    """Put the cheapest answer before the most probable ones."""
+    known = dict(zip(classes, proba.tolist(), strict=True))
+    first = (answer, round(known.get(answer, guesses[0][1]), 6))
+    return (first, *(guess for guess in guesses if guess[0] != answer))[: len(guesses)]
 
 
 class Sink(AbstractContextManager["Sink"], Protocol):

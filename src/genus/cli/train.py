@@ -99,6 +99,14 @@ def train(
             help="With several labels an image, what thresholds are tuned for: f1, precision>=P, recall>=P, cost=C.",
         ),
     ] = "f1",
+    costs: Annotated[
+        str | None,
+        typer.Option(
+            "--costs",
+            metavar="FILE",
+            help="What mistakes cost, a CSV (true class by predicted class) or JSON; predictions then cost least.",
+        ),
+    ] = None,
     time_budget: Annotated[
         float | None,
         typer.Option(
@@ -173,6 +181,7 @@ def train(
         metric=metric.value,
         aim=aim,
         taxonomy=taxonomy,
+        costs=None if costs is None else read_cost_file(costs),
         time_budget=time_budget,
         test_size=test_size,
         refit=not no_refit,
@@ -203,6 +212,13 @@ def _check_outputs(model: Path, report: str | None, *, no_report: bool, force: b
     page = check_writable(report or model.with_suffix(".report.html"), force=force)
     check_different(str(model), str(page))
     return page
+
+
+def read_cost_file(path: str) -> dict[str, dict[str, object]]:
+    """Read what mistakes cost."""
+    from genus.data.cost_table import read_costs
+
+    return read_costs(path)
 
 
 def _heads(text: str | None) -> list[str] | None:

@@ -109,10 +109,12 @@ def print_headline(evaluation: "Evaluation | LabelEvaluation", coverages: "Seque
 
 def print_surest(result: "EvaluationResult") -> None:
     """Print how the model does on the images it is surest of, where that was measured."""
-    from genus.report.words import surest
+    from genus.report.words import costs_paid, surest
 
     if said := surest(result.risk_coverage):
         print_line(said)
+    if result.costs is not None:
+        print_line(costs_paid(result.costs))
 
 
 def print_taxa(result: "EvaluationResult") -> None:

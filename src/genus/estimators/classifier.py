@@ -63,6 +63,10 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Whether the final model learns from all images, save those marked as test.
     class_weight : {"auto", "balanced"} or None, default "auto"
         Whether rare classes count more; "auto" finds out whether it helps.
+    costs : matrix, mapping, or None
+        With one class an image: what it costs to take an image of one class for another, true by predicted: a (c, c)
+        array in the order of the sorted classes, or by name, as in `{"tumour": {"healthy": 20}}` (what is left out
+        costs 1). `predict` then answers what costs least; probabilities stay as they are.
     runtime : Runtime or None
         Engine, workers, cache, limits: nothing that changes what is learned.
     random_state : int or None
@@ -103,6 +107,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         multilabel: bool | str = "auto",
         aim: str = "f1",
         taxonomy: TaxonomySource = "auto",
+        costs: Any = None,
         time_budget: float | None = None,
         test_size: float = 0.2,
         refit: bool = True,
@@ -118,6 +123,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.multilabel = multilabel
         self.aim = aim
         self.taxonomy = taxonomy
+        self.costs = costs
         self.time_budget = time_budget
         self.test_size = test_size
         self.refit = refit
@@ -174,6 +180,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         coverage: float | None = None,
         by_class: bool = False,
         threshold: float | Mapping[str, float] | None = None,
+        costs: Any = None,
     ) -> NDArray[Any]:
         """Return the most probable class of each image, or sets of classes.
 
@@ -189,6 +196,8 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         threshold : float, mapping of str to float, or None
             With several labels an image: the probability from which on a label is named, for all or for some; None
             for those tuned in training.
+        costs : matrix, mapping, or None
+            What mistakes cost; None for those given in training, if any; False for none.
 
         Returns
         -------
@@ -199,7 +208,12 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         choose = self._predictor.chooser(coverage, by_class=by_class, threshold=threshold)
         proba = self.predict_proba(X)
         if choose is None:
-            return np.asarray(known[proba.argmax(axis=1)])
+            priced = self._predictor.costs(costs)
+            if priced is None:
+                return np.asarray(known[proba.argmax(axis=1)])
+            if priced.unknown is None:  # in the type of the labels
+                return np.asarray(known[priced.answers(proba)])
+            return np.asarray(priced.names(proba))
         return name_sets(proba, choose(proba), known.tolist())
 
     def predict_taxa(self, X: Any, *, coverage: float = 0.95) -> NDArray[np.str_]:
@@ -261,6 +275,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             metric=self.metric,
             aim=self.aim,
             taxonomy=TaxonomyWish.of(self.taxonomy),
+            costs=self.costs,
             time_budget=self.time_budget,
             test_size=self.test_size,
             refit=self.refit,

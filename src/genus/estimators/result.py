@@ -93,6 +93,7 @@ class TrainingResult:
             "not_tried": list(self.not_tried),
             "evaluation": self.evaluation.to_dict(),
             "coverages": [asdict(row) for row in self.test.coverages],
+            **({} if self.test.costs is None else {"costs": asdict(self.test.costs)}),
             "risk_coverage": None if (curve := self.test.risk_coverage) is None else curve.to_dict(),
             **({} if self.test.thresholds is None else {"thresholds": self.test.thresholds.to_dict()}),
             "skipped": [{"source": s.source, "reason": s.reason} for s in self.skipped],

@@ -15,6 +15,7 @@ from genus.classify.leaderboard import Selection
 from genus.classify.selection import select
 from genus.data.dataset import Dataset
 from genus.data.taxonomies import TaxonomyWish
+from genus.errors import ParameterError
 from genus.estimators.label_training import metric_of
 from genus.estimators.learned import Learned, folds_of, learn_features
 from genus.estimators.provenance import provenance_of
@@ -25,6 +26,7 @@ from genus.features.runtime import Runtime
 from genus.images.preprocess import load_image
 from genus.judgement import EvaluationResult, evaluate_label_sets, evaluate_predictions
 from genus.metrics.conformal import ConformalScores
+from genus.metrics.costs import Costs
 from genus.metrics.label_conformal import LabelScores
 from genus.metrics.sure import SureTaxa
 from genus.metrics.thresholds import Aim, Thresholds, tune_thresholds
@@ -43,6 +45,7 @@ class TrainingOptions:
     heads: str | Sequence[Any]
     metric: str = "auto"
     aim: str = "f1"
+    costs: Any = None
     time_budget: float | None = None
     test_size: float = 0.2
     refit: bool = True
@@ -88,6 +91,7 @@ def train(
         There are too few readable labelled images or classes.
     """
     Aim.parse(options.aim)
+    costs = _costs(dataset, options)
     clock = _Clock()
     with clock.stage("features"):
         learned = _features(dataset, options, progress)
@@ -95,7 +99,7 @@ def train(
         selection, compared_on, notes = _select(learned, options, clock, progress)
     with clock.stage("evaluation"):
         judged = fit_final(selection, learned.table.X[learned.train], learned.y[learned.train])
-        decision = _decision(learned, selection, compared_on, options)
+        decision = _decision(learned, selection, compared_on, costs, options)
         test, leak_note = _judge(learned, judged, decision, options)
     with clock.stage("refit"):
         rows = np.flatnonzero(~learned.division.marked_test) if options.refit else learned.train
@@ -126,6 +130,17 @@ def train(
         parity=parity,
     )
     return model, result
+
+
+def _costs(dataset: Dataset, options: TrainingOptions) -> Costs | None:
+    """Check the costs before the work."""
+    if options.costs is None:
+        return None
+    if dataset.is_multilabel:
+        raise ParameterError(
+            "costs are for one class an image; with several labels use the aim, such as cost=5."
+        )
+    return Costs.of(options.costs, dataset.classes)
 
 
 def _features(dataset: Dataset, options: TrainingOptions, progress: Progress) -> Learned:
@@ -174,9 +189,12 @@ class _Decision:
     sure: SureTaxa | None = None
     reading: str = ""
     notes: tuple[str, ...] = ()
+    costs: Costs | None = None
 
     def to_dict(self) -> dict[str, Any]:
         found: dict[str, Any] = {"conformal": self.scores.to_dict()}
+        if self.costs is not None:
+            found |= self.costs.to_dict()
         if self.sure is not None:
             found["taxonomy"] = {**self.sure.to_dict(), "reading": self.reading}
         if self.thresholds is not None:
@@ -185,7 +203,11 @@ class _Decision:
 
 
 def _decision(
-    learned: Learned, selection: Selection, rows: NDArray[np.int64], options: TrainingOptions
+    learned: Learned,
+    selection: Selection,
+    rows: NDArray[np.int64],
+    costs: Costs | None,
+    options: TrainingOptions,
 ) -> _Decision:
     """Score the out-of-fold predictions, for sets of names; with several labels an image, tune the thresholds."""
     tree, notes = find_tree(options.taxonomy, learned)
@@ -197,7 +219,8 @@ def _decision(
     proba[:, selection.classes] = selection.proba
     sure = None if tree is None else SureTaxa.of(tree, proba, learned.codes[rows])
     scores = ConformalScores.of(proba, learned.codes[rows])
-    return _Decision(scores, sure=sure, reading=options.taxonomy.reading, notes=notes)
+    known = None if costs is None else costs.only(learned.classes)
+    return _Decision(scores, sure=sure, reading=options.taxonomy.reading, notes=notes, costs=known)
 
 
 def _features_note(blocks: Sequence[str], use: Sequence[int]) -> str:
@@ -247,6 +270,7 @@ def _judged(
         random_state=seed,
         scores=scores,
         sure=decision.sure,
+        costs=decision.costs,
     )
 
 

@@ -24,6 +24,7 @@ from genus.report.content import (
 from genus.report.label_content import LabelReportContent
 from genus.report.label_training import label_evaluation_content, label_training_content
 from genus.report.pictures import choose_pictures
+from genus.report.words import costs_paid
 
 _SIZE = 136  # of a thumbnail, in pixels
 _QUALITY = 72
@@ -64,7 +65,7 @@ def training_report(
         "leaderboard": tuple(leaderboard(result)),
         "score_label": f"{result.metric.replace('_', ' ')} in cross-validation on the training images",
         "skipped": tuple(SkippedRow(s.source, s.reason) for s in result.skipped),
-        "notes": result.notes,
+        "notes": (*_cost_note(result.test), *result.notes),
         "reproduce": _reproduce(result),
         "created": f"{result.provenance['created']} by Genus {result.provenance['genus']}",
     }
@@ -102,7 +103,7 @@ def evaluation_report(
             Fact("Time", f"{result.seconds:.1f} s"),
         ),
         "skipped": tuple(SkippedRow(s.source, s.reason) for s in result.skipped),
-        "notes": result.notes,
+        "notes": (*_cost_note(result), *result.notes),
         "created": created,
     }
     if isinstance(result.evaluation, LabelEvaluation):
@@ -119,6 +120,10 @@ def evaluation_report(
         taxa=result.taxa,
         **shared,
     )
+
+
+def _cost_note(result: EvaluationResult) -> tuple[str, ...]:
+    return () if result.costs is None else (costs_paid(result.costs),)
 
 
 def leaderboard(result: TrainingResult) -> list[LeaderboardRow]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from genus.metrics.calibration import overconfidence
 from genus.metrics.conformal import Coverage
+from genus.metrics.costs import CostFigures
 from genus.metrics.evaluation import Evaluation
 from genus.metrics.label_evaluation import LabelEvaluation
 from genus.metrics.risk_coverage import RiskCoverage
@@ -186,6 +187,23 @@ def surest(curve: RiskCoverage | None, share: float = 0.8) -> str:
     return (
         f"The surest {percent(share)} of the images (from {percent(part.confidence, 0)} on) are right "
         f"{percent(part.accuracy)} of the time, all of them {percent(every.accuracy)}."
+    )
+
+
+def costs_paid(costs: CostFigures) -> str:
+    """Say what mistakes cost, and what it saves to give the cheapest answer.
+
+    Examples
+    --------
+    >>> print(costs_paid(CostFigures(0.33, 0.1, 0.6, 3.33, 0.25, 0.0, 300)))
+    An image costs 0.33 on average (0.1-0.6) with the cheapest answer, 3.33 with the most probable class; 25% of the
+    answers differ.
+    """
+    span_ = "" if costs.low is None or costs.high is None else f" ({costs.low:.3g}-{costs.high:.3g})"
+    unknown = f", {percent(costs.unknown)} are unknown" if costs.unknown else ""
+    return (
+        f"An image costs {costs.mean:.3g} on average{span_} with the cheapest answer, {costs.of_most_probable:.3g} "
+        f"with the most probable class; {percent(costs.changed)} of the answers differ{unknown}."
     )
 
 
