@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from genus.classify.calibration import Calibration, Identity, Mapping, Temperature
 from genus.classify.calibration_choice import METHODS, check_calibration, choose_calibration
+from genus.classify.fitted import fit_final
 from genus.classify.head import probabilities
 from genus.classify.isotonic import MAX_KNOTS, Isotonic, curve
 from genus.classify.label_scores import label_log_loss
@@ -127,13 +128,13 @@ def test_the_order_of_rows_within_a_label_stays(fit) -> None:
 def test_no_method_makes_unseen_rows_much_worse(method, n, stretch, seed) -> None:
     logits, codes = drawn(n + 2000, seed)
     logits *= np.float32(stretch)
-    found = choose_calibration(logits[:n], OneClass(codes[:n]), np.arange(n) % 5, method)
+    found, _ = choose_calibration(logits[:n], OneClass(codes[:n]), np.arange(n) % 5, method)
     assert log_loss(found.apply(logits[n:]), codes[n:]) < log_loss(logits[n:], codes[n:]) + 0.15
 
 
 def test_honest_logits_are_left_alone() -> None:
     logits, codes = drawn(2000)
-    found = choose_calibration(logits, OneClass(codes), np.arange(2000) % 5)
+    found, _ = choose_calibration(logits, OneClass(codes), np.arange(2000) % 5)
     assert found.method == "none"
     assert found.apply(logits) is logits or np.array_equal(found.apply(logits), logits)
     assert list(found.tried) == ["none", "temperature", "platt", "isotonic"]
@@ -142,16 +143,17 @@ def test_honest_logits_are_left_alone() -> None:
 def test_the_simplest_that_does_is_chosen() -> None:
     honest, codes = drawn(3000)
     fold = np.arange(3000) % 5
-    assert choose_calibration(honest * 5, OneClass(codes), fold).method == "temperature"
+    assert choose_calibration(honest * 5, OneClass(codes), fold)[0].method == "temperature"
     shifted = honest * 5 + np.float32([4, 0, 0])
-    assert choose_calibration(shifted, OneClass(codes), fold).method == "platt"
+    assert choose_calibration(shifted, OneClass(codes), fold)[0].method == "platt"
     bent = np.sign(honest) * np.abs(honest) ** 4
-    assert choose_calibration(bent, OneClass(codes), fold).method == "isotonic"
+    assert choose_calibration(bent, OneClass(codes), fold)[0].method == "isotonic"
 
 
 def test_the_figures_are_of_rows_that_the_mapping_had_not_seen() -> None:
     honest, codes = drawn(1000)
-    found = choose_calibration(honest * 5, OneClass(codes), np.arange(1000) % 5)
+    found, calibrated = choose_calibration(honest * 5, OneClass(codes), np.arange(1000) % 5)
+    assert found.log_loss_after == pytest.approx(log_loss(calibrated, codes), rel=1e-5)
     assert found.log_loss_after < found.log_loss_before / 2
     assert found.ece_after < found.ece_before / 2
     assert found.log_loss_after == found.tried[found.method] > log_loss(found.apply(honest * 5), codes)
@@ -161,7 +163,7 @@ def test_the_figures_are_of_rows_that_the_mapping_had_not_seen() -> None:
 def test_several_labels_are_calibrated_label_by_label() -> None:
     logits, values = labelled(3000)
     fold = np.arange(3000) % 5
-    found = choose_calibration(logits * 5 + 2, LabelSetsTruth(values), fold)
+    found, _ = choose_calibration(logits * 5 + 2, LabelSetsTruth(values), fold)
     assert found.method == "platt"
     assert list(found.tried) == ["none", "platt", "isotonic"]
     assert label_log_loss(found.apply(logits * 5 + 2), values) == pytest.approx(
@@ -169,7 +171,7 @@ def test_several_labels_are_calibrated_label_by_label() -> None:
     )
     assert sum(b.n for b in found.after) == (values >= 0).sum()
     bent = np.tanh(logits) + 0.02 * logits
-    assert choose_calibration(bent, LabelSetsTruth(values), fold).method == "isotonic"
+    assert choose_calibration(bent, LabelSetsTruth(values), fold)[0].method == "isotonic"
 
 
 @pytest.mark.parametrize("method", ["auto", "platt", "isotonic"])
@@ -177,7 +179,7 @@ def test_several_labels_are_calibrated_label_by_label() -> None:
 def test_few_rows_change_nothing_and_it_is_said(method, several) -> None:
     logits, truth = (labelled if several else drawn)(19)
     of = LabelSetsTruth if several else OneClass
-    found = choose_calibration(logits * 5, of(truth), np.arange(19) % 5, method)
+    found, _ = choose_calibration(logits * 5, of(truth), np.arange(19) % 5, method)
     assert found.method == "none"
     assert "fewer than 20 images" in found.note
     np.testing.assert_array_equal(found.apply(logits), logits)
@@ -188,7 +190,7 @@ def test_a_class_may_be_missing_in_all_folds_but_one(method) -> None:
     logits, codes = drawn(200)
     fold = np.where(codes == 2, 0, 1 + np.arange(200) % 3)
     logits[codes == 2, 2] = -30  # as of a head that has never seen it
-    found = choose_calibration(logits, OneClass(codes), fold, method)
+    found, _ = choose_calibration(logits, OneClass(codes), fold, method)
     assert np.isfinite(list(found.tried.values())).all()
     assert np.isfinite(found.apply(logits)).all()
 
@@ -196,14 +198,14 @@ def test_a_class_may_be_missing_in_all_folds_but_one(method) -> None:
 def test_a_label_may_be_on_all_rows_or_on_none() -> None:
     logits, values = labelled(100)
     values[:, 0], values[:, 1] = 1, 0
-    found = choose_calibration(logits, LabelSetsTruth(values), np.arange(100) % 5, "isotonic")
+    found, _ = choose_calibration(logits, LabelSetsTruth(values), np.arange(100) % 5, "isotonic")
     assert np.isfinite(found.apply(logits)).all()
 
 
 def test_many_cells_are_calibrated_by_temperature_and_it_is_said(monkeypatch) -> None:
     monkeypatch.setattr("genus.classify.calibration_choice._MOST_CELLS", 100)
     logits, codes = drawn(200)
-    found = choose_calibration(logits * 5, OneClass(codes), np.arange(200) % 5)
+    found, _ = choose_calibration(logits * 5, OneClass(codes), np.arange(200) % 5)
     assert found.method == "temperature"
     assert "platt, isotonic" in found.note
 
@@ -226,12 +228,27 @@ def test_the_search_calibrates_as_it_is_told() -> None:
         select(X, y, np.arange(90) % 5, heads=["lda"], calibration="better")
 
 
+@pytest.mark.parametrize("method", METHODS[1:])
+def test_a_class_too_rare_to_calibrate_on_is_known_all_the_same(method) -> None:
+    rng = np.random.default_rng(0)
+    y = np.append(np.arange(90) % 3 * 2, 3)  # 3 has one row, and comes between the others and the last
+    y[y == 4] = 5
+    X = np.maximum(rng.normal(size=(91, 16)) + 2 * np.eye(6, 16)[y], 0)
+    selection = select(X[:90], y[:90], np.arange(90) // 3 % 5, heads=["lda"], calibration=method)
+    fitted = fit_final(selection, X, y)
+    assert fitted.classes_.tolist() == [0, 2, 3, 5]
+    np.testing.assert_allclose(fitted.predict_proba(X).sum(axis=1), 1, atol=1e-5)
+    assert (fitted.predict(X) == y).mean() > 0.8
+    calibrated, plain = fitted.logits(X), fitted.uncalibrated_logits(X)
+    np.testing.assert_allclose(run(fitted.calibration, plain), calibrated, atol=1e-3)
+
+
 def test_it_is_written_as_json() -> None:
     assert Calibration().to_dict()["ece_after"] is None
     assert Calibration().to_dict()["method"] == "none"
     assert Calibration("temperature", Temperature(2.0)).to_dict()["temperature"] == 2.0
     assert Identity().export(GraphBuilder(), "logits") == "logits"
     logits, codes = drawn(100)
-    found = choose_calibration(logits, OneClass(codes), np.arange(100) % 5, "isotonic").to_dict()
+    found = choose_calibration(logits, OneClass(codes), np.arange(100) % 5, "isotonic")[0].to_dict()
     assert len(found["scale"]) == len(found["bias"]) == len(found["pieces"]) == 3
     assert {"start", "stop", "n", "confidence", "accuracy"} <= set(found["before"][0])

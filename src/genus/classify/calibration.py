@@ -1,6 +1,6 @@
 """Honest probabilities: what a head's scores become, and what that changed. The choice is in `calibration_choice`."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -24,6 +24,10 @@ class Mapping(Protocol):
         """Add the arithmetic to `graph`; returns the name of the calibrated logits."""
         ...
 
+    def widened(self, columns: NDArray[np.intp], n_columns: int) -> "Mapping":
+        """Return the mapping for logits with more columns, of which `columns` are those it was fitted on."""
+        ...
+
     def to_dict(self) -> dict[str, Any]:
         """Return what was fitted as JSON-able values."""
         ...
@@ -40,6 +44,10 @@ class Identity:
     def export(self, graph: GraphBuilder, logits: str) -> str:
         """Add nothing; returns `logits`."""
         return logits
+
+    def widened(self, columns: NDArray[np.intp], n_columns: int) -> "Identity":
+        """Return the same."""
+        return self
 
     def to_dict(self) -> dict[str, Any]:
         """Return nothing: nothing was fitted."""
@@ -91,6 +99,10 @@ class Temperature:
         """Add the division to `graph`; returns the name of the calibrated logits."""
         return graph.op("Div", logits, graph.constant(np.array(self.temperature, np.float32)))
 
+    def widened(self, columns: NDArray[np.intp], n_columns: int) -> "Temperature":
+        """Return the same: one temperature serves any number of columns."""
+        return self
+
     def to_dict(self) -> dict[str, Any]:
         """Return the temperature."""
         return {"temperature": self.temperature}
@@ -139,6 +151,10 @@ class Calibration:
     def export(self, graph: GraphBuilder, logits: str) -> str:
         """Add the mapping to `graph`; returns the name of the calibrated logits."""
         return self.mapping.export(graph, logits)
+
+    def widened(self, columns: NDArray[np.intp], n_columns: int) -> "Calibration":
+        """Return the calibration of a head that knows more classes than there was something to calibrate with."""
+        return replace(self, mapping=self.mapping.widened(columns, n_columns))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures and what was fitted as JSON-able values; unknown figures are None."""

@@ -47,7 +47,7 @@ def check_calibration(method: str, *, several: bool) -> None:
 
 def choose_calibration(
     logits: Floats, truth: Truth, fold: NDArray[np.intp], method: str = "auto"
-) -> Calibration:
+) -> tuple[Calibration, NDArray[np.float32]]:
     """Choose how a head's logits become probabilities, and fit that.
 
     Parameters
@@ -66,6 +66,8 @@ def choose_calibration(
     -------
     Calibration
         The identity, with a note, for fewer than 20 rows.
+    calibrated : (n, c) float32 array
+        The logits of each row, calibrated by a mapping fitted on the other folds.
 
     Raises
     ------
@@ -78,19 +80,19 @@ def choose_calibration(
     >>> rng = np.random.default_rng(0)
     >>> codes = rng.integers(0, 2, 2000)
     >>> sure = np.where(rng.random(2000) < 0.8, 5.0, -5.0)[:, None] * (2 * np.eye(2)[codes] - 1)  # right 4 times in 5
-    >>> found = choose_calibration(sure, OneClass(codes), np.arange(2000) % 5)
+    >>> found, calibrated = choose_calibration(sure, OneClass(codes), np.arange(2000) % 5)
     >>> found.method, round(found.ece_before, 2), round(found.ece_after, 2)
-    ('temperature', 0.2, 0.01)
+    ('temperature', 0.2, 0.02)
     """
     check_calibration(method, several=truth.several)
     logits = np.asarray(logits, np.float32)
     fits = _LABELS if truth.several else _ONE_CLASS
     before = _figures(logits, truth)
     if method == "none":
-        return _unchanged(before, len(logits))
+        return _unchanged(before, len(logits)), logits
     if len(logits) < LEAST_ROWS:
         note = f"fewer than {LEAST_ROWS} images to calibrate on ({len(logits)}): probabilities are left as they are"
-        return _unchanged(before, len(logits), note)
+        return _unchanged(before, len(logits), note), logits
     names = [name for name in fits if method == "auto" or name in ("none", method)]
     note = ""
     if method == "auto" and logits.size > _MOST_CELLS:
@@ -100,7 +102,7 @@ def choose_calibration(
     losses = {name: -truth.gains("log_loss", found) for name, found in unseen.items()}
     chosen = _simplest(losses) if method == "auto" else method
     after = _figures(unseen[chosen], truth)
-    return Calibration(
+    calibration = Calibration(
         chosen,
         fits[chosen](logits, truth.y),
         len(logits),
@@ -113,6 +115,7 @@ def choose_calibration(
         after=after[2],
         note=note,
     )
+    return calibration, unseen[chosen]
 
 
 _Figures = tuple[float, float, tuple[ReliabilityBin, ...]]
@@ -133,9 +136,9 @@ def _figures(logits: Floats, truth: Truth) -> _Figures:
 
 def _cross_fitted(
     fit: Callable[[Floats, Any], Mapping], logits: Floats, truth: Truth, fold: NDArray[np.intp]
-) -> Floats:
+) -> NDArray[np.float32]:
     """Return logits calibrated on the other folds, row by row."""
-    calibrated = np.empty_like(logits)
+    calibrated = np.empty(logits.shape, np.float32)
     for f in np.unique(fold):
         rows = fold == f
         calibrated[rows] = fit(logits[~rows], truth.y[~rows]).apply(logits[rows])

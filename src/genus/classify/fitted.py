@@ -109,6 +109,9 @@ def fit_final(
 
     rows = np.asarray(X, np.float32)
     head = clone(selection.winner)
-    if sample_weight is None:
-        return FittedHead(head.fit(rows, y), selection.calibration)
-    return FittedHead(head.fit(rows, y, sample_weight=sample_weight), selection.calibration)
+    fitted = head.fit(rows, y) if sample_weight is None else head.fit(rows, y, sample_weight=sample_weight)
+    calibration = selection.calibration
+    if len(fitted.classes_) > len(selection.classes):  # some were too rare to be compared on
+        columns = np.searchsorted(fitted.classes_, selection.classes)
+        calibration = calibration.widened(columns, len(fitted.classes_))
+    return FittedHead(fitted, calibration)

@@ -110,6 +110,14 @@ class Isotonic:
         curved = graph.op("Min", curved, number(_LARGEST))
         return graph.op("Sub", graph.op("Log", curved), graph.op("Log", graph.op("Sub", number(1.0), curved)))
 
+    def widened(self, columns: NDArray[np.intp], n_columns: int) -> "Isotonic":
+        """Return the mapping for more columns; the others get the diagonal for a curve."""
+        shape = n_columns, self.start.shape[1]
+        start, width, slope = (np.zeros(shape, np.float32) for _ in range(3))
+        width[:, 0] = slope[:, 0] = 1.0
+        start[columns], width[columns], slope[columns] = self.start, self.width, self.slope
+        return Isotonic(self.platt.widened(columns, n_columns), start, width, slope, self.several)
+
     def to_dict(self) -> dict[str, Any]:
         """Return how many pieces the curves have, class by class, and the scaling before them."""
         return {**self.platt.to_dict(), "pieces": (self.width > 0).sum(axis=1).tolist()}

@@ -93,6 +93,13 @@ class Platt:
         """Add the arithmetic to `graph`; returns the name of the calibrated logits."""
         return graph.op("Add", graph.op("Mul", logits, graph.constant(self.scale)), graph.constant(self.bias))
 
+    def widened(self, columns: NDArray[np.intp], n_columns: int) -> "Platt":
+        """Return the mapping for more columns; the others get the middle one of the scales, and no bias."""
+        scale = np.full(n_columns, np.median(self.scale), np.float32)
+        bias = np.zeros(n_columns, np.float32)
+        scale[columns], bias[columns] = self.scale, self.bias
+        return Platt(scale, bias)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the scales and biases."""
         return {

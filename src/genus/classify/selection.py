@@ -113,7 +113,7 @@ def select(
     logits = winner.scaling.undo(winner.logits)
     if len(task.rows) < len(task.X):
         logits = _all_rows(task, shop, winner)
-    chosen = choose_calibration(logits, task.truth, task.fold, calibration)
+    chosen, calibrated = choose_calibration(logits, task.truth, task.fold, calibration)
     ranked = shop.rank(shop.trials)
     return Selection(
         metric=metric,
@@ -121,7 +121,7 @@ def select(
         winner=winner.head(),
         winner_row=_row(shop, winner),
         classes=task.classes,
-        logits=chosen.apply(logits).astype(np.float32),
+        logits=calibrated,
         calibration=chosen,
         multilabel=task.truth.several,
         score_nested=_nested_score(shop),
