@@ -6,6 +6,7 @@ from typing import Literal
 from genus.metrics.conformal import Coverage
 from genus.metrics.evaluation import Evaluation
 from genus.metrics.risk_coverage import RiskCoverage
+from genus.report.calibration import CalibrationContent
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,8 @@ class ReportContent:
         How sets of names did.
     surest : RiskCoverage or None
         How often the surest images are right.
+    calibration : CalibrationContent or None
+        What calibration did, where that is known.
     skipped : tuple of SkippedRow
         Images left out.
     notes : tuple of str
@@ -158,6 +161,7 @@ class ReportContent:
     class_counts: tuple[ClassCount, ...] = ()
     coverages: tuple[Coverage, ...] = ()
     surest: RiskCoverage | None = None
+    calibration: CalibrationContent | None = None
     skipped: tuple[SkippedRow, ...] = ()
     notes: tuple[str, ...] = ()
     reproduce: Reproduce | None = None
