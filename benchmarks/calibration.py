@@ -103,8 +103,9 @@ def main() -> None:
         for name in ("hymenoptera", "coco128")[several : several + 1] if args.quick else names:
             for seed in SEEDS[:1] if args.quick else SEEDS:
                 kind += figures(name, seed, several=several)
-            found += kind
-            (OUT / "calibration.json").write_text(json.dumps([asdict(f) for f in found], indent=1), "utf-8")
+            every = [asdict(f) for f in (*found, *kind)]
+            (OUT / "calibration.json").write_text(json.dumps(every, indent=1), "utf-8")
+        found += kind
         print_tables(kind, "several labels an image" if several else "one class an image")
 
 
