@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from genus.classify.calibration import Calibration, Identity, Mapping, Temperature
+from genus.classify.calibration import Calibration, Identity, LogitMap, Temperature
 from genus.classify.calibration_choice import METHODS, check_calibration, choose_calibration
 from genus.classify.fitted import fit_final
 from genus.classify.head import probabilities
@@ -42,7 +42,7 @@ def labelled(n: int, seed: int = 0, n_labels: int = 3):
     return honest, values
 
 
-def run(mapping: Mapping, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+def run(mapping: LogitMap, logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """Run a mapping as ONNX."""
     graph = GraphBuilder()
     graph.output(mapping.export(graph, "logits"), "calibrated", np.float32, ["N", logits.shape[1]])

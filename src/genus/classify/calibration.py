@@ -13,7 +13,7 @@ from genus.metrics.calibration import ReliabilityBin
 _LOG_RANGE = (-6.0, 3.0)  # scores of least squares live in [0, 1] and need temperatures far below 1
 
 
-class Mapping(Protocol):
+class LogitMap(Protocol):
     """Turns a head's logits into calibrated ones; softmax (sigmoid, with several labels) follows."""
 
     def apply(self, logits: Floats) -> Floats:
@@ -24,7 +24,7 @@ class Mapping(Protocol):
         """Add the arithmetic to `graph`; returns the name of the calibrated logits."""
         ...
 
-    def widened(self, columns: NDArray[np.intp], n_columns: int) -> "Mapping":
+    def widened(self, columns: NDArray[np.intp], n_columns: int) -> "LogitMap":
         """Return the mapping for logits with more columns, of which `columns` are those it was fitted on."""
         ...
 
@@ -116,7 +116,7 @@ class Calibration:
     ----------
     method : {"none", "temperature", "platt", "isotonic"}
         What was chosen.
-    mapping : Mapping
+    mapping : LogitMap
         Fitted on all rows.
     n : int
         Number of rows it was fitted on.
@@ -133,7 +133,7 @@ class Calibration:
     """
 
     method: str = "none"
-    mapping: Mapping = field(default_factory=Identity)
+    mapping: LogitMap = field(default_factory=Identity)
     n: int = 0
     log_loss_before: float = float("nan")
     log_loss_after: float = float("nan")

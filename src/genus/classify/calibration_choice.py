@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genus.classify.bench import Floats
-from genus.classify.calibration import Calibration, Identity, Mapping, Temperature
+from genus.classify.calibration import Calibration, Identity, LogitMap, Temperature
 from genus.classify.isotonic import Isotonic
 from genus.classify.platt import Platt
 from genus.classify.truth import Truth
@@ -15,19 +15,19 @@ from genus.errors import ParameterError
 from genus.metrics.calibration import ReliabilityBin, reliability_bins
 
 METHODS = ("auto", "none", "temperature", "platt", "isotonic")
-LEAST_ROWS = 20  # below, a fit says more about the noise than about the head
+_LEAST_ROWS = 20  # below, a fit says more about the noise than about the head
 # Rows times classes from which on "auto" stops at the temperature: the others would take longer than seconds.
 _MOST_CELLS = 2_000_000
 _COSTLY = ("platt", "isotonic")
 
 # The simplest first.
-_ONE_CLASS: dict[str, Callable[[Floats, Any], Mapping]] = {
+_ONE_CLASS: dict[str, Callable[[Floats, Any], LogitMap]] = {
     "none": lambda logits, codes: Identity(),
     "temperature": Temperature.fit,
     "platt": Platt.fit,
     "isotonic": Isotonic.fit,
 }
-_LABELS: dict[str, Callable[[Floats, Any], Mapping]] = {
+_LABELS: dict[str, Callable[[Floats, Any], LogitMap]] = {
     "none": lambda logits, values: Identity(),
     "platt": Platt.fit_labels,
     "isotonic": Isotonic.fit_labels,
@@ -90,8 +90,8 @@ def choose_calibration(
     before = _figures(logits, truth)
     if method == "none":
         return _unchanged(before, len(logits)), logits
-    if len(logits) < LEAST_ROWS:
-        note = f"fewer than {LEAST_ROWS} images to calibrate on ({len(logits)}): probabilities are left as they are"
+    if len(logits) < _LEAST_ROWS:
+        note = f"fewer than {_LEAST_ROWS} images to calibrate on ({len(logits)}): probabilities are left as they are"
         return _unchanged(before, len(logits), note), logits
     names = [name for name in fits if method == "auto" or name in ("none", method)]
     note = ""
@@ -135,7 +135,7 @@ def _figures(logits: Floats, truth: Truth) -> _Figures:
 
 
 def _cross_fitted(
-    fit: Callable[[Floats, Any], Mapping], logits: Floats, truth: Truth, fold: NDArray[np.intp]
+    fit: Callable[[Floats, Any], LogitMap], logits: Floats, truth: Truth, fold: NDArray[np.intp]
 ) -> NDArray[np.float32]:
     """Return logits calibrated on the other folds, row by row."""
     calibrated = np.empty(logits.shape, np.float32)
