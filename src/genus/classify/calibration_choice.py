@@ -16,8 +16,8 @@ from genus.metrics.calibration import ReliabilityBin, reliability_bins
 
 METHODS = ("auto", "none", "temperature", "platt", "isotonic")
 _LEAST_ROWS = 20  # below, a fit says more about the noise than about the head
-# Rows times classes from which on "auto" stops at the temperature: the others would take longer than seconds.
-_MOST_CELLS = 2_000_000
+# Rows times classes above which "auto" stops at the temperature: the others take four seconds for so many.
+_MOST_CELLS = 1_000_000
 _COSTLY = ("platt", "isotonic")
 
 # The simplest first.

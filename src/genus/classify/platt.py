@@ -56,6 +56,7 @@ class Platt:
         True
         """
         from scipy.optimize import minimize
+        from threadpoolctl import threadpool_limits
 
         temperature = best_temperature(logits, codes)
         scaled = np.asarray(logits, np.float64) / temperature
@@ -75,7 +76,8 @@ class Platt:
 
         start = np.concatenate([np.ones(n_classes), np.zeros(n_classes)])
         bounds = [_SCALES] * n_classes + [(None, None)] * n_classes
-        best = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-7}).x
+        with threadpool_limits(limits=1):  # for a handful of parameters threads cost more than they save
+            best = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-7}).x
         return cls((best[:n_classes] / temperature).astype(np.float32), best[n_classes:].astype(np.float32))
 
     @classmethod
