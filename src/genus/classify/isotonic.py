@@ -15,7 +15,8 @@ from genus.graph import GraphBuilder
 
 MAX_KNOTS = 32  # a class, with both ends
 # Rows' worth of belief in the probabilities as they are, added to each step of the curve. Measured as `_PULL` of
-# `genus.classify.platt`: 1, 3, 10 and 30 give log-losses of 0.259, 0.257, 0.257 and 0.258 after a temperature.
+# `genus.classify.platt`: 1, 3, 10 and 30 give log-losses of 0.321, 0.320, 0.319 and 0.318, and calibration errors of
+# 3.1, 3.1, 3.0 and 3.2%.
 _BELIEF = 10.0
 # The most that a curve's value changes when its probability does by a part of itself: float32 holds that to 6e-8, and
 # engines should agree.
@@ -47,7 +48,8 @@ class Isotonic:
     Zadrozny and Elkan (2002), "Transforming classifier scores into accurate multiclass probability estimates",
     KDD: a rising step function for each class, by pooling adjacent violators. Here its steps are drawn to the
     probabilities that were there before, and joined by lines, so that no probability is 0, and rows that differed
-    still do. Without the scaling before it the log-loss on held-out images is 3% higher.
+    still do. With a temperature before them instead of Platt's scaling, the log-loss on held-out
+    images is 2% higher.
     """
 
     platt: Platt
