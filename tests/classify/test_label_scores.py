@@ -6,14 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, f1_score, log_loss
 
-from genus.classify.label_calibration import LabelCalibration
 from genus.classify.label_scores import (
     LABEL_METRICS,
     fit_affine,
     label_gains,
+    label_log_loss,
     label_score,
     likely_thresholds,
 )
+from genus.classify.platt import Platt
 
 
 def case(seed: int, n: int = 120, c: int = 4) -> tuple[np.ndarray, np.ndarray]:
@@ -72,9 +73,10 @@ def test_calibration_undoes_any_scale_and_shift(seed: int, scale: float, shift: 
 
 def test_perfectly_parted_rows_get_finite_log_odds() -> None:
     y = np.repeat([[0], [1]], 30, axis=0).astype(np.int8)
-    calibration = LabelCalibration.fit(np.where(y == 1, 5.0, -5.0), y)
-    assert 1 < calibration.apply(np.array([[5.0]]))[0, 0] < 12
-    assert calibration.log_loss_after < 0.1
+    logits = np.where(y == 1, 5.0, -5.0)
+    found = Platt.fit_labels(logits, y)
+    assert 1 < found.apply(np.array([[5.0]]))[0, 0] < 12
+    assert label_log_loss(found.apply(logits), y) < 0.1
 
 
 def test_a_label_on_no_row_gets_small_probabilities() -> None:
@@ -82,10 +84,3 @@ def test_a_label_on_no_row_gets_small_probabilities() -> None:
     y[:, 2] = 0
     scale, bias = fit_affine(logits, y)
     assert (1 / (1 + np.exp(-(logits * scale + bias))))[:, 2].max() < 0.2
-
-
-def test_a_handful_of_rows_is_not_calibrated_and_said() -> None:
-    logits, y = case(0, n=10)
-    calibration = LabelCalibration.fit(logits, y)
-    assert "fewer than 20" in calibration.note
-    np.testing.assert_allclose(calibration.apply(logits), logits, rtol=1e-6)

@@ -8,7 +8,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from genus.classify.calibration import Calibration
 from genus.classify.head import probabilities
-from genus.classify.label_calibration import LabelCalibration
 from genus.classify.leaderboard import Selection
 from genus.classify.workshop import logits_of
 from genus.errors import ParameterError
@@ -28,7 +27,7 @@ class FittedHead:
     """
 
     head: Any
-    calibration: Calibration | LabelCalibration
+    calibration: Calibration
 
     @property
     def classes_(self) -> NDArray[Any]:
@@ -53,11 +52,15 @@ class FittedHead:
 
     def logits(self, X: ArrayLike) -> NDArray[np.float32]:
         """Return calibrated logits, float32 (n, n_classes)."""
-        return self.calibration.apply(logits_of(self.head, np.asarray(X, np.float32)))
+        return np.asarray(self.calibration.apply(self.uncalibrated_logits(X)), np.float32)
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float32]:
         """Return calibrated probabilities, float32 (n, n_classes)."""
         return np.asarray(probabilities(self.logits(X), several=self.multilabel), np.float32)
+
+    def uncalibrated_logits(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Return the head's own logits, float32 (n, n_classes)."""
+        return logits_of(self.head, np.asarray(X, np.float32))
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Return the most probable label of each row, (n,)."""
@@ -106,6 +109,9 @@ def fit_final(
 
     rows = np.asarray(X, np.float32)
     head = clone(selection.winner)
-    if sample_weight is None:
-        return FittedHead(head.fit(rows, y), selection.calibration)
-    return FittedHead(head.fit(rows, y, sample_weight=sample_weight), selection.calibration)
+    fitted = head.fit(rows, y) if sample_weight is None else head.fit(rows, y, sample_weight=sample_weight)
+    calibration = selection.calibration
+    if len(fitted.classes_) > len(selection.classes):  # some were too rare to be compared on
+        columns = np.searchsorted(fitted.classes_, selection.classes)
+        calibration = calibration.widened(columns, len(fitted.classes_))
+    return FittedHead(fitted, calibration)

@@ -126,7 +126,7 @@ class Selection:
     multilabel : bool
         Whether a row may have several labels; then each column is a probability of its own.
     logits : (n, n_classes) float32 array
-        Calibrated out-of-fold logits of the winner: every row by a head that was not fitted on it.
+        Calibrated out-of-fold logits of the winner: every row by a head and a calibration not fitted on it.
     calibration : Calibration
         Fitted on the winner's out-of-fold logits.
     score_nested : float

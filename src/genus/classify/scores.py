@@ -62,15 +62,6 @@ def row_losses(logits: Floats, codes: NDArray[np.intp]) -> NDArray[np.float64]:
     return np.asarray(total - logits[np.arange(len(codes)), codes], np.float64)
 
 
-def expected_calibration_error(logits: Floats, codes: NDArray[np.intp], n_bins: int = 15) -> float:
-    """Mean distance between confidence and accuracy over equal-width bins of confidence."""
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    confidence = 1 / np.exp(shifted).sum(axis=1)
-    bins = np.minimum((confidence * n_bins).astype(int), n_bins - 1)
-    surplus = confidence - (logits.argmax(axis=1) == codes)
-    return float(np.abs(np.bincount(bins, surplus)).sum() / len(codes))
-
-
 def row_gains(metric: str, logits: Floats, codes: NDArray[np.intp]) -> NDArray[np.float64]:
     """Return what each row adds to the metric (for macro F1, to the balanced accuracy), to compare candidates."""
     if metric == "log_loss":

@@ -8,15 +8,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from genus.classify.calibration import Calibration, fit_temperature
+from genus.classify.calibration_choice import check_calibration, choose_calibration
 from genus.classify.candidates import ENSEMBLES, POWERS, Candidate
 from genus.classify.cost import cv_seconds, rows_per_second
-from genus.classify.label_calibration import LabelCalibration
 from genus.classify.leaderboard import LeaderboardRow, Plan, PlannedCandidate, Selection
 from genus.classify.mixing import add_cooccurrence, add_mixture
 from genus.classify.scores import gain
 from genus.classify.task import SearchTask, checked_task
-from genus.classify.truth import Truth
 from genus.classify.workshop import Trial, Workshop, available_cores
 from genus.progress import SILENT, Progress
 
@@ -36,6 +34,7 @@ def select(
     metric: str = "accuracy",
     time_budget: float | None = None,
     class_weight: Literal["auto", "balanced"] | None = "auto",
+    calibration: str = "auto",
     random_state: int | None = 0,
     progress: Progress = SILENT,
     n_jobs: int | None = None,
@@ -61,6 +60,8 @@ def select(
     class_weight : {"auto", "balanced"} or None, default "auto"
         "auto" tries balanced weights where the largest class has more than 1.5 times the rows of the smallest, and
         keeps them if the metric improves.
+    calibration : {"auto", "none", "temperature", "platt", "isotonic"}, default "auto"
+        How the winner's logits become probabilities (see `choose_calibration`).
     random_state : int or None, default 0
         Seed of everything random.
     progress : Progress
@@ -77,7 +78,7 @@ def select(
     DataError
         Features with NaN or inf, fewer than two classes or folds, lengths that differ.
     ParameterError
-        An unknown head or metric, or blocks that do not fit.
+        An unknown head, metric or calibration, or blocks that do not fit.
 
     Notes
     -----
@@ -97,6 +98,7 @@ def select(
     """
     start = time.perf_counter()
     task = checked_task(X, y, folds, heads, blocks, metric, class_weight, random_state)
+    check_calibration(calibration, several=task.truth.several)
     shop = Workshop(
         task.X[task.rows],
         task.truth.take(task.rows),
@@ -111,7 +113,7 @@ def select(
     logits = winner.scaling.undo(winner.logits)
     if len(task.rows) < len(task.X):
         logits = _all_rows(task, shop, winner)
-    calibration = _calibrate(logits, task.truth)
+    chosen, calibrated = choose_calibration(logits, task.truth, task.fold, calibration)
     ranked = shop.rank(shop.trials)
     return Selection(
         metric=metric,
@@ -119,13 +121,13 @@ def select(
         winner=winner.head(),
         winner_row=_row(shop, winner),
         classes=task.classes,
-        logits=calibration.apply(logits).astype(np.float32),
-        calibration=calibration,
+        logits=calibrated,
+        calibration=chosen,
         multilabel=task.truth.several,
         score_nested=_nested_score(shop),
         stopped_early=bool(shop.not_tried),
         not_tried=tuple(sorted(set(shop.not_tried))),
-        notes=(*task.notes, *_remarks(shop, winner)),
+        notes=(*task.notes, *_remarks(shop, winner), *filter(None, [chosen.note])),
         seconds=time.perf_counter() - start,
     )
 
@@ -194,12 +196,6 @@ def _compare(task: SearchTask, shop: Workshop, candidates: Sequence[Candidate], 
     limited = shop.deadline < float("inf")
     order = sorted(fitting, key=lambda i: costs[i] if limited else -costs[i])
     shop.run([candidates[i] for i in order], progress)
-
-
-def _calibrate(logits: NDArray[np.float32], truth: Truth) -> Calibration | LabelCalibration:
-    if truth.several:
-        return LabelCalibration.fit(logits, truth.y)
-    return fit_temperature(logits, truth.y)
 
 
 def _expected_seconds(task: SearchTask, candidate: Candidate) -> float:

@@ -109,6 +109,10 @@ class Truth(ABC):
         """Return the probability given to the truth of each row, (n,), or of each cell, (n, c); 1 if unknown."""
 
     @abstractmethod
+    def confidence(self, logits: Floats) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Return what is claimed with which probability, and whether it is so: the data of a reliability diagram."""
+
+    @abstractmethod
     def members(self) -> Iterator[NDArray[np.intp]]:
         """Yield the rows of each class or label, then those of none."""
 
@@ -179,6 +183,11 @@ class OneClass(Truth):
     def likelihoods(self, logits: Floats) -> NDArray[np.float32]:
         """Probability of the true class."""
         return np.asarray(softmax(logits)[np.arange(len(logits)), self.codes], np.float32)
+
+    def confidence(self, logits: Floats) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """The most probable class of each row, (n,)."""
+        proba = softmax(np.asarray(logits, np.float64))
+        return np.asarray(proba.max(axis=1), np.float64), np.asarray(proba.argmax(axis=1) == self.codes)
 
     def members(self) -> Iterator[NDArray[np.intp]]:
         """Yield the rows of each class."""
@@ -255,6 +264,12 @@ class LabelSetsTruth(Truth):
         proba = probabilities(logits, several=True)
         own = np.where(self.values == 1, proba, 1 - proba)
         return np.asarray(np.where(self.values >= 0, own, 1), np.float32)
+
+    def confidence(self, logits: Floats) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Every label of every row, where it is known."""
+        known = self.values >= 0
+        proba = probabilities(np.asarray(logits, np.float64), several=True)
+        return np.asarray(proba[known], np.float64), np.asarray(self.values[known] == 1)
 
     def members(self) -> Iterator[NDArray[np.intp]]:
         """Yield the rows that have each label, then those that have none."""

@@ -57,6 +57,16 @@ class MetricName(StrEnum):
     log_loss = "log_loss"
 
 
+class CalibrationName(StrEnum):
+    """How scores become probabilities (`genus.classify.calibration_choice.METHODS`)."""
+
+    auto = "auto"
+    none = "none"
+    temperature = "temperature"
+    platt = "platt"
+    isotonic = "isotonic"
+
+
 def train(
     context: typer.Context,
     data: Annotated[
@@ -107,6 +117,14 @@ def train(
             help="What mistakes cost, a CSV (true class by predicted class) or JSON; predictions then cost least.",
         ),
     ] = None,
+    calibration: Annotated[
+        CalibrationName,
+        typer.Option(
+            "--calibration",
+            metavar="|".join(CalibrationName),
+            help="How scores become probabilities; auto: the simplest that does, by cross-validation.",
+        ),
+    ] = CalibrationName.auto,
     time_budget: Annotated[
         float | None,
         typer.Option(
@@ -182,6 +200,7 @@ def train(
         aim=aim,
         taxonomy=taxonomy,
         costs=None if costs is None else read_cost_file(costs),
+        calibration=calibration.value,
         time_budget=time_budget,
         test_size=test_size,
         refit=not no_refit,

@@ -63,6 +63,9 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Whether the final model learns from all images, save those marked as test.
     class_weight : {"auto", "balanced"} or None, default "auto"
         Whether rare classes count more; "auto" finds out whether it helps.
+    calibration : {"auto", "none", "temperature", "platt", "isotonic"}, default "auto"
+        How scores become probabilities; "auto" takes the simplest that cross-validation cannot tell from a better one
+        (see `genus.classify.calibration_choice`).
     costs : matrix, mapping, or None
         With one class an image: what it costs to take an image of one class for another, true by predicted: a (c, c)
         array in the order of the sorted classes, or by name, as in `{"tumour": {"healthy": 20}}` (what is left out
@@ -112,6 +115,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         test_size: float = 0.2,
         refit: bool = True,
         class_weight: str | None = "auto",
+        calibration: str = "auto",
         runtime: Runtime | None = None,
         random_state: int | None = None,
     ) -> None:
@@ -128,6 +132,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.test_size = test_size
         self.refit = refit
         self.class_weight = class_weight
+        self.calibration = calibration
         self.runtime = runtime
         self.random_state = random_state
 
@@ -280,6 +285,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             test_size=self.test_size,
             refit=self.refit,
             class_weight=self.class_weight,
+            calibration=self.calibration,
             runtime=self.runtime or Runtime(),
             random_state=self.random_state,
             command=command,

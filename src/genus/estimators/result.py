@@ -3,9 +3,11 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from genus.classify.calibration import Calibration
 from genus.classify.leaderboard import LeaderboardRow
 from genus.data.dataset import SkippedImage
 from genus.judgement import EvaluationResult
+from genus.metrics.calibration import ReliabilityBin
 from genus.metrics.evaluation import Evaluation
 from genus.metrics.label_evaluation import LabelEvaluation
 
@@ -47,6 +49,10 @@ class TrainingResult:
         Versions, data hash, split, seed, command.
     parity : dict of str to float
         For each engine the largest difference in probability between the file and the fitted head.
+    calibration : Calibration
+        How scores become probabilities, and what that changed in cross-validation.
+    uncalibrated : tuple of ReliabilityBin
+        The reliability of the winner on the test images, had it not been calibrated.
     """
 
     origin: str
@@ -67,6 +73,8 @@ class TrainingResult:
     seconds: dict[str, float]
     provenance: dict[str, Any]
     parity: dict[str, float]
+    calibration: Calibration = Calibration()
+    uncalibrated: tuple[ReliabilityBin, ...] = ()
 
     @property
     def evaluation(self) -> Evaluation | LabelEvaluation:
@@ -102,6 +110,7 @@ class TrainingResult:
             "seconds": self.seconds,
             "provenance": self.provenance,
             "parity": self.parity,
+            "calibration": self.calibration.to_dict(),
         }
 
 

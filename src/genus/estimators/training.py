@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genus.classify.calibration_choice import check_calibration
 from genus.classify.fitted import FittedHead, fit_final
 from genus.classify.leaderboard import Selection
 from genus.classify.selection import select
@@ -21,6 +22,7 @@ from genus.estimators.learned import Learned, folds_of, learn_features
 from genus.estimators.provenance import provenance_of
 from genus.estimators.result import TrainingResult
 from genus.estimators.taxonomy_training import find_tree
+from genus.estimators.uncalibrated import uncalibrated_bins
 from genus.features.feature_set import FeatureSet
 from genus.features.runtime import Runtime
 from genus.images.preprocess import load_image
@@ -50,6 +52,7 @@ class TrainingOptions:
     test_size: float = 0.2
     refit: bool = True
     class_weight: str | None = "auto"
+    calibration: str = "auto"
     runtime: Runtime = field(default_factory=Runtime)
     random_state: int | None = None
     command: str | None = None
@@ -90,8 +93,7 @@ def train(
     DataError
         There are too few readable labelled images or classes.
     """
-    Aim.parse(options.aim)
-    costs = _costs(dataset, options)
+    costs = _check(dataset, options)
     clock = _Clock()
     with clock.stage("features"):
         learned = _features(dataset, options, progress)
@@ -102,10 +104,7 @@ def train(
         decision = _decision(learned, selection, compared_on, costs, options)
         test, leak_note = _judge(learned, judged, decision, options)
     with clock.stage("refit"):
-        rows = np.flatnonzero(~learned.division.marked_test) if options.refit else learned.train
-        rows = rows[learned.codes[rows] >= 0]
-        same = len(rows) == len(learned.train)
-        final = judged if same else fit_final(selection, learned.table.X[rows], learned.y[rows])
+        rows, final = _refit(learned, selection, judged, options)
     with clock.stage("model file"):
         model, parity = _write(learned, final, rows, selection, decision, test, options)
     clock.seconds["total"] = clock.elapsed
@@ -128,12 +127,16 @@ def train(
         seconds={name: round(seconds, 3) for name, seconds in clock.seconds.items()},
         provenance=dict(model.details["provenance"]),
         parity=parity,
+        calibration=final.calibration,
+        uncalibrated=uncalibrated_bins(learned, judged),
     )
     return model, result
 
 
-def _costs(dataset: Dataset, options: TrainingOptions) -> Costs | None:
-    """Check the costs before the work."""
+def _check(dataset: Dataset, options: TrainingOptions) -> Costs | None:
+    """Check before the work what cannot work; returns the costs."""
+    Aim.parse(options.aim)
+    check_calibration(options.calibration, several=dataset.is_multilabel)
     if options.costs is None:
         return None
     if dataset.is_multilabel:
@@ -169,6 +172,7 @@ def _select(
         metric=metric_of(options.metric, multilabel=learned.multilabel),
         time_budget=budget,
         class_weight=options.class_weight,  # type: ignore[arg-type]  # checked there
+        calibration=options.calibration,
         random_state=options.random_state,
         progress=progress,
     )
@@ -272,6 +276,17 @@ def _judged(
         sure=decision.sure,
         costs=decision.costs,
     )
+
+
+def _refit(
+    learned: Learned, selection: Selection, judged: FittedHead, options: TrainingOptions
+) -> tuple[NDArray[np.int64], FittedHead]:
+    """Fit the winner on all images that may be learned from; returns also which they are."""
+    rows = np.flatnonzero(~learned.division.marked_test) if options.refit else learned.train
+    rows = rows[learned.codes[rows] >= 0]
+    if len(rows) == len(learned.train):
+        return rows, judged
+    return rows, fit_final(selection, learned.table.X[rows], learned.y[rows])
 
 
 def _write(

@@ -135,14 +135,19 @@ class ReliabilityPlot:
         One a bin.
     ticks : tuple of Tick
         The same for both axes.
+    before : str
+        Where the bins lay before calibration, as points of an SVG polyline; empty where that is unknown.
     """
 
     size: float
     points: tuple[Point, ...]
     ticks: tuple[Tick, ...]
+    before: str = ""
 
 
-def reliability_plot(bins: tuple[ReliabilityBin, ...], size: float = 320.0) -> ReliabilityPlot:
+def reliability_plot(
+    bins: tuple[ReliabilityBin, ...], size: float = 320.0, *, before: tuple[ReliabilityBin, ...] = ()
+) -> ReliabilityPlot:
     """Lay out a reliability diagram; the axes begin where the data does, at a multiple of 10%.
 
     Parameters
@@ -151,8 +156,10 @@ def reliability_plot(bins: tuple[ReliabilityBin, ...], size: float = 320.0) -> R
         At least one.
     size : float
         Length of the sides.
+    before : tuple of ReliabilityBin
+        Those before calibration, to be drawn as a line.
     """
-    lowest = min(min(b.confidence, b.accuracy) for b in bins)
+    lowest = min(min(b.confidence, b.accuracy) for b in (*bins, *before))
     start = min(0.9, max(0.0, math.floor(10 * lowest - 0.2) / 10))
 
     def place(share: float) -> float:
@@ -172,7 +179,8 @@ def reliability_plot(bins: tuple[ReliabilityBin, ...], size: float = 320.0) -> R
     step = 0.1 if start >= 0.5 else 0.2
     n_ticks = math.floor((1 - start) / step + 1e-9)
     shares = [1 - i * step for i in range(n_ticks + 1)][::-1]
-    return ReliabilityPlot(size, points, tuple(Tick(place(s), f"{s:.0%}") for s in shares))
+    line = " ".join(f"{place(b.confidence)},{round(size - place(b.accuracy), 1)}" for b in before)
+    return ReliabilityPlot(size, points, tuple(Tick(place(s), f"{s:.0%}") for s in shares), line)
 
 
 @dataclass(frozen=True, slots=True)

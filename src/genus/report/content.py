@@ -7,6 +7,7 @@ from genus.metrics.conformal import Coverage
 from genus.metrics.evaluation import Evaluation
 from genus.metrics.risk_coverage import RiskCoverage
 from genus.metrics.taxa import TaxonomyEvaluation
+from genus.report.calibration import CalibrationContent
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,8 @@ class ReportContent:
         How often the surest images are right.
     taxa : TaxonomyEvaluation or None
         How the classes fare as a tree.
+    calibration : CalibrationContent or None
+        What calibration did, where that is known.
     skipped : tuple of SkippedRow
         Images left out.
     notes : tuple of str
@@ -162,6 +165,7 @@ class ReportContent:
     coverages: tuple[Coverage, ...] = ()
     surest: RiskCoverage | None = None
     taxa: TaxonomyEvaluation | None = None
+    calibration: CalibrationContent | None = None
     skipped: tuple[SkippedRow, ...] = ()
     notes: tuple[str, ...] = ()
     reproduce: Reproduce | None = None

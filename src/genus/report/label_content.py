@@ -5,6 +5,7 @@ from typing import Literal
 
 from genus.metrics.conformal import Coverage
 from genus.metrics.label_evaluation import LabelEvaluation
+from genus.report.calibration import CalibrationContent
 from genus.report.content import (
     ClassCount,
     Fact,
@@ -34,6 +35,8 @@ class LabelReportContent:
         Images that have each label.
     n_train, n_test : int
         Images in all.
+    calibration : CalibrationContent or None
+        What calibration did, where that is known.
     """
 
     title: str
@@ -50,6 +53,7 @@ class LabelReportContent:
     n_train: int = 0
     n_test: int = 0
     coverages: tuple[Coverage, ...] = ()
+    calibration: CalibrationContent | None = None
     skipped: tuple[SkippedRow, ...] = ()
     notes: tuple[str, ...] = ()
     reproduce: Reproduce | None = None

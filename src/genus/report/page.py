@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from genus.files import write_text
 from genus.report import words
+from genus.report.calibration import calibration_view
 from genus.report.charts import Scale, hundred_dots, reliability_plot, risk_plot
 from genus.report.content import ReportContent
 from genus.report.label_content import LabelReportContent
@@ -71,6 +72,7 @@ def render_report(content: ReportContent | LabelReportContent) -> str:
         return _render_labels(content)
     evaluation = content.evaluation
     figure = evaluation.accuracy
+    calibration = calibration_view(content.calibration, several=False)
     pictures = pictures_view(content.predictions, evaluation.classes)
     values = {
         "content": content,
@@ -87,7 +89,8 @@ def render_report(content: ReportContent | LabelReportContent) -> str:
         "pictures": pictures,
         "classes": classes_view(evaluation),
         "trust": words.trust(evaluation),
-        "reliability": reliability_plot(evaluation.reliability),
+        "calibration": calibration,
+        "reliability": reliability_plot(evaluation.reliability, before=calibration.before),
         "counts": counts_view(content),
         "notes": (*content.notes, *evaluation.notes),
         "skipped": content.skipped[:MAX_SKIPPED],
@@ -100,6 +103,7 @@ def render_report(content: ReportContent | LabelReportContent) -> str:
 def _render_labels(content: LabelReportContent) -> str:
     evaluation = content.evaluation
     curves = curves_view(evaluation)
+    calibration = calibration_view(content.calibration, several=True)
     values = {
         "content": content,
         "evaluation": evaluation,
@@ -113,7 +117,8 @@ def _render_labels(content: LabelReportContent) -> str:
         "together": together_view(evaluation),
         "pictures": label_pictures(content),
         "trust": words.label_trust(evaluation),
-        "reliability": reliability_plot(evaluation.reliability),
+        "calibration": calibration,
+        "reliability": reliability_plot(evaluation.reliability, before=calibration.before),
         "sets_finding": words.enough_labels(content.coverages),
         "counts": label_counts(content),
         "notes": (*content.notes, *evaluation.notes),

@@ -12,6 +12,7 @@ from genus.images.source import ImageSource, as_source
 from genus.images.thumbnail import data_uri, thumbnail
 from genus.judgement import EvaluationResult
 from genus.metrics.label_evaluation import LabelEvaluation
+from genus.report.calibration import CalibrationContent
 from genus.report.content import (
     ClassCount,
     Fact,
@@ -65,6 +66,7 @@ def training_report(
         "leaderboard": tuple(leaderboard(result)),
         "score_label": f"{result.metric.replace('_', ' ')} in cross-validation on the training images",
         "skipped": tuple(SkippedRow(s.source, s.reason) for s in result.skipped),
+        "calibration": CalibrationContent(result.calibration, result.uncalibrated),
         "notes": (*_cost_note(result.test), *result.notes),
         "reproduce": _reproduce(result),
         "created": f"{result.provenance['created']} by Genus {result.provenance['genus']}",
