@@ -54,8 +54,8 @@ class LeaderboardRow:
     note: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON-able values."""
-        return asdict(self)
+        """Return the fields as JSON-able values; what was not measured is None."""
+        return {k: None if v != v else v for k, v in asdict(self).items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,10 +39,10 @@ _MAX_LABELS = 20
 
 def print_result(result: "TrainingResult", model: Path, report: Path | None) -> None:
     """Print what training found out."""
-    from genus.report.words import count, duration
+    from genus.report.words import count, duration, judged_on
 
     print_line(f"{count(result.n_images, 'image')} {_sorts(result)} from {result.origin}.")
-    print_line(f"Learned from {result.n_train:,}, judged on {result.n_test:,} others ({result.test_kind}).")
+    print_line(judged_on(result))
     print_line()
     print_headline(result.evaluation, result.test.coverages)
     print_surest(result.test)
@@ -162,7 +162,7 @@ def _print_leaderboard(result: "TrainingResult") -> None:
     rows = [("", "Tried", result.metric.replace("_", " "), "", "tried in", "images/s")]
     for row in leaderboard(result)[:_MAX_ROWS]:
         if row.score is None:
-            rows.append(("", row.name, "", "", row.note, ""))
+            rows.append(("*" if row.is_winner else "", row.name, "", "", row.note, ""))
             continue
         half = 0.0 if row.low is None else row.score - row.low
         rows.append(

@@ -26,7 +26,8 @@ class TrainingResult:
     n_train, n_test : int
         Images used to choose and fit, and images kept for the honest figure.
     test_kind : str
-        "held out": cut off before anything else; "given": marked by the user.
+        "held out": cut off before anything else; "given": marked by the user; "each in turn": of a handful of
+        images, each was judged by a classifier that learned from the others.
     metric : str
         What the candidates were compared by.
     leaderboard : tuple of LeaderboardRow

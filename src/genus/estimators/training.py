@@ -15,6 +15,7 @@ from genus.classify.leaderboard import Selection
 from genus.classify.selection import select
 from genus.data.dataset import Dataset
 from genus.errors import ParameterError
+from genus.estimators.few_training import has_few, is_judged_in_turn, judge_in_turn, select_few
 from genus.estimators.label_training import metric_of
 from genus.estimators.learned import Learned, folds_of, learn_features
 from genus.estimators.provenance import provenance_of
@@ -96,7 +97,11 @@ def train(
     with clock.stage("evaluation"):
         judged = fit_final(selection, learned.table.X[learned.train], learned.y[learned.train])
         decision = _decision(learned, selection, compared_on, costs, options)
-        test, leak_note = _judge(learned, judged, decision, options)
+        if is_judged_in_turn(learned):
+            test = judge_in_turn(learned, selection, compared_on, costs, options.random_state)
+        else:
+            test, more = _judge(learned, judged, decision, options)
+            notes += more
     with clock.stage("refit"):
         rows = np.flatnonzero(~learned.division.marked_test) if options.refit else learned.train
         rows = rows[learned.codes[rows] >= 0]
@@ -111,7 +116,7 @@ def train(
         classes=learned.classes,
         counts=learned.data.counts(),
         n_train=len(learned.train),
-        n_test=len(learned.test),
+        n_test=len(test.names),
         test_kind=learned.division.kind,
         metric=selection.metric,
         leaderboard=selection.leaderboard,
@@ -119,7 +124,7 @@ def train(
         not_tried=selection.not_tried,
         test=test,
         skipped=learned.skipped,
-        notes=(*learned.notes, *notes, *leak_note, *_parity_note(parity)),
+        notes=(*learned.notes, *notes, *_parity_note(parity)),
         features=options.feature_set.name,
         seconds={name: round(seconds, 3) for name, seconds in clock.seconds.items()},
         provenance=dict(model.details["provenance"]),
@@ -147,6 +152,7 @@ def _features(dataset: Dataset, options: TrainingOptions, progress: Progress) ->
         runtime=options.runtime,
         random_state=options.random_state,
         progress=progress,
+        in_turn=isinstance(options.heads, str),  # heads that somebody named are compared
     )
 
 
@@ -154,6 +160,9 @@ def _select(
     learned: Learned, options: TrainingOptions, clock: _Clock, progress: Progress
 ) -> tuple[Selection, NDArray[np.int64], list[str]]:
     """Cross-validate on the training images; returns also the images that took part, and what to say."""
+    metric = metric_of(options.metric, multilabel=learned.multilabel)
+    if isinstance(options.heads, str) and has_few(learned):
+        return select_few(learned, metric, options.random_state)
     rows, folds, notes = folds_of(learned, options.random_state)
     budget = None if options.time_budget is None else max(1e-3, options.time_budget - clock.elapsed)
     selection = select(
@@ -162,7 +171,7 @@ def _select(
         folds,
         heads=options.heads,
         blocks=learned.table.blocks,
-        metric=metric_of(options.metric, multilabel=learned.multilabel),
+        metric=metric,
         time_budget=budget,
         class_weight=options.class_weight,  # type: ignore[arg-type]  # checked there
         random_state=options.random_state,

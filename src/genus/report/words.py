@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from genus.estimators.result import TrainingResult
 from genus.metrics.calibration import overconfidence
 from genus.metrics.conformal import Coverage
 from genus.metrics.costs import CostFigures
@@ -61,6 +62,10 @@ def headline(evaluation: Evaluation) -> Headline:
     Right on 15 of 16 test images.
     """
     right, n, figure = evaluation.n_right, evaluation.n, evaluation.accuracy
+    if not n:
+        return Headline(
+            "How good it is was not measured.", "Test it on labelled images that it has not seen."
+        )
     if seen := evaluation.n_seen:
         which = "all of which" if seen >= n + evaluation.n_unknown else f"{count(seen)} of which"
         return Headline(
@@ -87,6 +92,15 @@ def headline(evaluation: Evaluation) -> Headline:
         f"Right on {count(round(scale * figure.value))} of {count(scale)} new images.",
         f"With 95% confidence, {between} of {count(scale)}.",
     )
+
+
+def judged_on(result: TrainingResult) -> str:
+    """Say which images were learned from and which judged."""
+    if result.test_kind != "each in turn":
+        return f"Learned from {result.n_train:,}, judged on {result.n_test:,} others ({result.test_kind})."
+    if not result.n_test:
+        return f"Learned from all {result.n_train:,}; none is left to judge by."
+    return f"Learned from all {result.n_train:,}; {result.n_test:,} judged in turn, each by what the others taught."
 
 
 def label_headline(evaluation: LabelEvaluation) -> Headline:
