@@ -186,8 +186,8 @@ def with_pile(
 
     Examples
     --------
-    >>> angles = np.r_[0:1:20j, 2:3:20j]
-    >>> X = np.abs(np.column_stack([np.cos(angles), np.sin(angles)])).astype(np.float32)
+    >>> angles = np.r_[0.1:0.4:20j, 1.1:1.4:20j]
+    >>> X = np.column_stack([np.cos(angles), np.sin(angles)]).astype(np.float32)
     >>> rows, codes, weights = with_pile(few_shot_head(), X[[0, 39]], np.array([0, 1]), X)
     >>> codes[2:].tolist() == [0] * 20 + [1] * 20, bool(weights[2:].sum() <= 6)
     (True, True)

@@ -95,7 +95,7 @@ def divide(
             if name == "val":
                 notes = (*notes, "no test images are marked; the validation images judge the model instead")
             return Division(test, test if name == "test" else nothing, groups, "given", notes)
-    if in_turn and y.ndim == 1 and is_few(y, groups):
+    if in_turn and y.ndim == 1 and len(np.unique(groups)) > 1 and is_few(y, groups):
         return Division(nothing, nothing, groups, IN_TURN, notes)
     aside = split_off(y, table.content_hashes, groups, size=test_size, random_state=random_state)
     if not aside.any():
