@@ -39,6 +39,7 @@ _MAX_LABELS = 20
 
 def print_result(result: "TrainingResult", model: Path, report: Path | None) -> None:
     """Print what training found out."""
+    from genus.report.curve_words import more_images
     from genus.report.words import count, duration, judged_on
 
     print_line(f"{count(result.n_images, 'image')} {_sorts(result)} from {result.origin}.")
@@ -46,6 +47,8 @@ def print_result(result: "TrainingResult", model: Path, report: Path | None) -> 
     print_line()
     print_headline(result.evaluation, result.test.coverages)
     print_surest(result.test)
+    if said := more_images(result.learning_curve):
+        print_line(said)
     print_line()
     _print_leaderboard(result)
     print_notes((*result.notes, *result.evaluation.notes))

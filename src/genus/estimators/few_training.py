@@ -26,7 +26,7 @@ def has_few(learned: Learned) -> bool:
 
 def select_few(
     learned: Learned, metric: str, random_state: int | None
-) -> tuple[Selection, NDArray[np.int64], list[str]]:
+) -> tuple[Selection, NDArray[np.int64], NDArray[np.int64], list[str]]:
     """Take the classifier chosen beforehand, and judge each image by one that learned from the others.
 
     Returns
@@ -34,6 +34,8 @@ def select_few(
     selection : Selection
     rows : (k,) int64
         The images that were judged, in the order of `selection.logits`: all but those of classes with a single one.
+    folds : (n_train,) int64
+        The fold of each training image, `NEVER` for those that were not judged.
     notes : list of str
     """
     train = learned.train
@@ -56,7 +58,7 @@ def select_few(
     if alone and judged.any():
         names = ", ".join(learned.classes[c] for c in alone)
         notes.append(f"classes with a single image are learned but could not be judged: {names}")
-    return selection, train[judged], notes
+    return selection, train[judged], folds, notes
 
 
 def judge_in_turn(

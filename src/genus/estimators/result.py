@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from genus.classify.leaderboard import LeaderboardRow
+from genus.classify.learning_curve import LearningCurve
 from genus.data.dataset import SkippedImage
 from genus.judgement import EvaluationResult
 from genus.metrics.evaluation import Evaluation
@@ -48,6 +49,8 @@ class TrainingResult:
         Versions, data hash, split, seed, command.
     parity : dict of str to float
         For each engine the largest difference in probability between the file and the fitted head.
+    learning_curve : LearningCurve or None
+        Accuracy against images a class, and what more images should give; None where that was not measured.
     """
 
     origin: str
@@ -68,6 +71,7 @@ class TrainingResult:
     seconds: dict[str, float]
     provenance: dict[str, Any]
     parity: dict[str, float]
+    learning_curve: LearningCurve | None = None
 
     @property
     def evaluation(self) -> Evaluation | LabelEvaluation:
@@ -103,6 +107,7 @@ class TrainingResult:
             "seconds": self.seconds,
             "provenance": self.provenance,
             "parity": self.parity,
+            "learning_curve": None if self.learning_curve is None else self.learning_curve.to_dict(),
         }
 
 

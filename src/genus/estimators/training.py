@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from genus.classify.fitted import FittedHead, fit_final
 from genus.classify.leaderboard import Selection
+from genus.classify.learning_curve import LearningCurve
 from genus.classify.selection import select
 from genus.data.dataset import Dataset
 from genus.errors import ParameterError
+from genus.estimators.curve_training import curve_of, training_folds
 from genus.estimators.few_training import has_few, is_judged_in_turn, judge_in_turn, select_few
 from genus.estimators.label_training import metric_of
 from genus.estimators.learned import Learned, folds_of, learn_features
@@ -93,7 +95,7 @@ def train(
     with clock.stage("features"):
         learned = _features(dataset, options, progress)
     with clock.stage("selection"):
-        selection, compared_on, notes = _select(learned, options, clock, progress)
+        selection, compared_on, folds, notes = _select(learned, options, clock, progress)
     with clock.stage("evaluation"):
         judged = fit_final(selection, learned.table.X[learned.train], learned.y[learned.train])
         decision = _decision(learned, selection, compared_on, costs, options)
@@ -107,11 +109,31 @@ def train(
         rows = rows[learned.codes[rows] >= 0]
         same = len(rows) == len(learned.train)
         final = judged if same else fit_final(selection, learned.table.X[rows], learned.y[rows])
+    with clock.stage("learning curve"):
+        left = float("inf") if options.time_budget is None else options.time_budget - clock.elapsed
+        curve = curve_of(
+            learned, selection, folds, n_final=len(rows), seconds_left=left, random_state=options.random_state
+        )
     with clock.stage("model file"):
         model, parity = _write(learned, final, rows, selection, decision, test, options)
+        if curve is not None:
+            model = model.with_details(learning_curve=curve.to_dict())
     clock.seconds["total"] = clock.elapsed
-    result = TrainingResult(
-        origin=dataset.origin,
+    notes = [*learned.notes, *notes, *_parity_note(parity)]
+    return model, _result(learned, selection, test, notes, model, clock, curve)
+
+
+def _result(
+    learned: Learned,
+    selection: Selection,
+    test: EvaluationResult,
+    notes: Sequence[str],
+    model: ModelFile,
+    clock: _Clock,
+    curve: LearningCurve | None,
+) -> TrainingResult:
+    return TrainingResult(
+        origin=learned.data.origin,
         n_images=len(learned.data),
         classes=learned.classes,
         counts=learned.data.counts(),
@@ -124,13 +146,13 @@ def train(
         not_tried=selection.not_tried,
         test=test,
         skipped=learned.skipped,
-        notes=(*learned.notes, *notes, *_parity_note(parity)),
-        features=options.feature_set.name,
+        notes=tuple(notes),
+        features=FeatureSet.from_dict(dict(model.features)).name,
         seconds={name: round(seconds, 3) for name, seconds in clock.seconds.items()},
         provenance=dict(model.details["provenance"]),
-        parity=parity,
+        parity=dict(model.details["parity"]),
+        learning_curve=curve,
     )
-    return model, result
 
 
 def _costs(dataset: Dataset, options: TrainingOptions) -> Costs | None:
@@ -158,8 +180,8 @@ def _features(dataset: Dataset, options: TrainingOptions, progress: Progress) ->
 
 def _select(
     learned: Learned, options: TrainingOptions, clock: _Clock, progress: Progress
-) -> tuple[Selection, NDArray[np.int64], list[str]]:
-    """Cross-validate on the training images; returns also the images that took part, and what to say."""
+) -> tuple[Selection, NDArray[np.int64], NDArray[np.int64], list[str]]:
+    """Cross-validate on the training images; returns also those that took part, all their folds, what to say."""
     metric = metric_of(options.metric, multilabel=learned.multilabel)
     if isinstance(options.heads, str) and has_few(learned):
         return select_few(learned, metric, options.random_state)
@@ -182,7 +204,7 @@ def _select(
         notes.append(_features_note([block.name for block in learned.table.blocks], use))
     if selection.stopped_early:
         notes.append(f"the time budget left untried: {', '.join(selection.not_tried)}")
-    return selection, rows, notes
+    return selection, rows, training_folds(learned, rows, folds), notes
 
 
 @dataclass(frozen=True, slots=True, eq=False)

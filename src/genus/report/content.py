@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from genus.classify.learning_curve import LearningCurve
 from genus.metrics.conformal import Coverage
 from genus.metrics.evaluation import Evaluation
 from genus.metrics.risk_coverage import RiskCoverage
@@ -137,6 +138,8 @@ class ReportContent:
         How sets of names did.
     surest : RiskCoverage or None
         How often the surest images are right.
+    learning_curve : LearningCurve or None
+        Accuracy against images a class.
     skipped : tuple of SkippedRow
         Images left out.
     notes : tuple of str
@@ -158,6 +161,7 @@ class ReportContent:
     class_counts: tuple[ClassCount, ...] = ()
     coverages: tuple[Coverage, ...] = ()
     surest: RiskCoverage | None = None
+    learning_curve: LearningCurve | None = None
     skipped: tuple[SkippedRow, ...] = ()
     notes: tuple[str, ...] = ()
     reproduce: Reproduce | None = None

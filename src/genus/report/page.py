@@ -12,6 +12,8 @@ from genus.files import write_text
 from genus.report import words
 from genus.report.charts import Scale, hundred_dots, reliability_plot, risk_plot
 from genus.report.content import ReportContent
+from genus.report.curve_chart import curve_plot
+from genus.report.curve_words import more_images
 from genus.report.label_content import LabelReportContent
 from genus.report.label_views import (
     curve_data,
@@ -77,6 +79,8 @@ def render_report(content: ReportContent | LabelReportContent) -> str:
         "sets_finding": words.enough_names(content.coverages),
         "surest_finding": words.surest(content.surest),
         "risk": None if content.surest is None else risk_plot(content.surest),
+        "more_finding": more_images(content.learning_curve),
+        "curve": None if content.learning_curve is None else curve_plot(content.learning_curve),
         "headline": words.headline(evaluation),
         "dots": hundred_dots(figure.value, figure.low or 0.0, 1.0 if figure.high is None else figure.high)
         if evaluation.n

@@ -79,6 +79,7 @@ def training_report(
         class_counts=_class_counts(result),
         coverages=result.test.coverages,
         surest=result.test.risk_coverage,
+        learning_curve=result.learning_curve,
         **shared,
     )
 
