@@ -26,6 +26,8 @@ _SHARED = (
     0.5  # share of a point's sampling variance that the others do not have: all are judged on the same images
 )
 _WOBBLE = 0.015  # what the choice of the part's images does
+_LUCK = 0.12  # what the choice of the images to come does: times sqrt(a (1 - a) / images a class)
+_NINETY = 1.645  # standard deviations between which 90% of a normal distribution lie
 
 Floats = NDArray[np.float64]
 
@@ -185,7 +187,8 @@ def forecasts(points: Sequence[CurvePoint], n: int, now: float) -> tuple[Forecas
     convergence"; Figueroa et al., 2012, "Predicting sample size required for classification performance"). Three or
     four points cannot fix three numbers, so all curves that never fall, stay below 100%, have an exponent c of 0.1 to
     0.6 and lose at least half of the present error in the end are weighed by how well they agree with the points;
-    the forecast is their median, the interval holds 90% of their weight.
+    the forecast is their median. The interval holds 90% of their weight, and leaves room for the luck of which images
+    come: it may begin below zero.
 
     Examples
     --------
@@ -203,10 +206,12 @@ def forecasts(points: Sequence[CurvePoint], n: int, now: float) -> tuple[Forecas
         return np.asarray((1 - present) * (1 - staying) * (per_class / size) ** -exponents)
 
     _, reached, _ = _quantiles(1 - staying * (1 - present) - lost(now), weights)
+    luck = _NINETY * _LUCK * (points[-1].accuracy * (1 - points[-1].accuracy) / now) ** 0.5
     found = []
     for more in (m for m in _LADDER if m <= 3 * now):
         low, gain, high = _quantiles(lost(now) - lost(now + more), weights)
-        found.append(Forecast(more, gain, low, high, accuracy=float(reached + gain)))
+        low, high = gain - ((gain - low) ** 2 + luck**2) ** 0.5, gain + ((high - gain) ** 2 + luck**2) ** 0.5
+        found.append(Forecast(more, gain, low, high, accuracy=reached + gain))
     return tuple(found)
 
 

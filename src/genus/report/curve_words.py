@@ -37,4 +37,4 @@ def doubled(curve: LearningCurve) -> Forecast:
 
 
 def _range(step: Forecast) -> str:
-    return f"+{100 * step.low:.1f} to +{100 * step.high:.1f}"
+    return f"{100 * step.low:+.1f} to {100 * step.high:+.1f}"
