@@ -1,8 +1,8 @@
 """Is the forecast of what more images give as good as its word?
 
-`python benchmarks/learning_curve.py [--quick]` learns from 5, 10, 20, 40 and 80 images a class of every single-label set,
-five times each, forecasts what twice as many will give, and then learns from twice as many. The truth is measured on up
-to 2,000 other images, so chance alone moves it by a point or so.
+`python benchmarks/learning_curve.py [--quick]` learns from 5, 10, 20, 40 and 80 images a class of every
+single-label set, five times each, forecasts what twice as many will give, and then learns from twice as many. The truth
+is measured on up to 2,000 other images, so chance alone moves it by a point or so.
 
 Prints Markdown; writes benchmarks/out/learning_curve.json.
 """

@@ -143,9 +143,8 @@ def judge_beforehand(
     raw, true = logits[judged], codes[judged]
     calibration = calibration_near(raw, true, usual_temperature)
     logits = np.asarray(calibration.apply(raw), np.float32)
-    row = _row(
-        head, name, metric, logits, true, folds[judged], len(X), X.shape[1], time.perf_counter() - start
-    )
+    seconds = time.perf_counter() - start
+    row = judged_row(head, name, metric, logits, true, folds[judged], size=X.shape, seconds=seconds)
     return Selection(
         metric=metric,
         leaderboard=(row,),
@@ -237,15 +236,15 @@ def _logits(
     return logits
 
 
-def _row(
+def judged_row(
     head: Any,
     name: str,
     metric: str,
     logits: NDArray[np.float32],
     codes: Codes,
     folds: Codes,
-    n: int,
-    d: int,
+    *,
+    size: tuple[int, ...],
     seconds: float,
 ) -> LeaderboardRow:
     """Return the one row of the leaderboard; NaN where nothing was judged."""
@@ -263,7 +262,7 @@ def _row(
         macro_f1=macro_f1(predicted, codes, logits.shape[1]) if known else nothing,
         log_loss=log_loss(logits, codes) if known else nothing,
         fit_seconds=seconds,
-        predict_images_per_second=rows_per_second(head, n, d, logits.shape[1]),
+        predict_images_per_second=rows_per_second(head, size[0], size[1], logits.shape[1]),
         n_fits=len(per_fold),
         note="chosen beforehand",
     )

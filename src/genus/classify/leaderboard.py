@@ -170,7 +170,7 @@ class Selection:
         return {
             "metric": self.metric,
             "winner": self.winner_row.to_dict(),
-            "score_nested": self.score_nested,
+            "score_nested": None if self.score_nested != self.score_nested else self.score_nested,
             "leaderboard": [row.to_dict() for row in self.leaderboard],
             "calibration": self.calibration.to_dict(),
             "stopped_early": self.stopped_early,

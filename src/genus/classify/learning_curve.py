@@ -201,6 +201,7 @@ def forecasts(points: Sequence[CurvePoint], n: int, now: float) -> tuple[Forecas
         return ()
     present, staying, exponents, weights = _likely_curves(points, n)
     size = points[-1].per_class
+    now = max(now, size)  # backwards the curve says less than the points do
 
     def lost(per_class: float) -> Floats:
         return np.asarray((1 - present) * (1 - staying) * (per_class / size) ** -exponents)

@@ -13,6 +13,7 @@ from genus.classify.leaderboard import LeaderboardRow
 from genus.data.dataset import Dataset
 from genus.data.read import read_dataset
 from genus.errors import ParameterError
+from genus.estimators.adding import add_images
 from genus.estimators.planning import plan_training
 from genus.estimators.result import TrainingPlan
 from genus.estimators.training import TrainingOptions, train
@@ -61,6 +62,9 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         With one class an image: what it costs to take an image of one class for another, true by predicted: a (c, c)
         array in the order of the sorted classes, or by name, as in `{"tumour": {"healthy": 20}}` (what is left out
         costs 1). `predict` then answers what costs least; probabilities stay as they are.
+    memory : bool, default True
+        Whether the model keeps what `partial_fit` needs: the classes' means and the spread around them, about a
+        megabyte. No single image can be told from it unless it is alone in its class.
     runtime : Runtime or None
         Engine, workers, cache, limits: nothing that changes what is learned.
     random_state : int or None
@@ -105,6 +109,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         test_size: float = 0.2,
         refit: bool = True,
         class_weight: str | None = "auto",
+        memory: bool = True,
         runtime: Runtime | None = None,
         random_state: int | None = None,
     ) -> None:
@@ -120,6 +125,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.test_size = test_size
         self.refit = refit
         self.class_weight = class_weight
+        self.memory = memory
         self.runtime = runtime
         self.random_state = random_state
 
@@ -149,6 +155,54 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.model_, self.result_ = train(data, options, progress=progress)
         self.classes_ = _in_given_type(self.model_.classes, y)
         self._predictor = Predictor(self.model_, options.runtime)
+        return self
+
+    def partial_fit(
+        self, X: Any, y: Any = None, *, progress: Progress = SILENT, command: str | None = None
+    ) -> Self:
+        """Add images and classes without the images learned from before; the first call is `fit`.
+
+        The classifier becomes a linear discriminant analysis, and `result_` tells of the new images only (see
+        `genus.estimators.adding.add_images`).
+
+        Parameters
+        ----------
+        X, y, progress, command
+            As for `fit`.
+
+        Raises
+        ------
+        DataError
+            There are no labelled images that are new and can be read.
+        ParameterError
+            The model has no memory: `memory=False`, or several labels an image.
+        """
+        if not hasattr(self, "model_"):
+            return self.fit(X, y, progress=progress, command=command)
+        old, runtime = self.classes_, self.runtime or Runtime()
+        self.model_, self.result_ = add_images(
+            self.model_,
+            self._read(X, y),
+            runtime=runtime,
+            random_state=self.random_state,
+            command=command,
+            progress=progress,
+        )
+        given = {
+            str(name): name for name in (*old.tolist(), *_in_given_type(self.model_.classes, y).tolist())
+        }
+        self.classes_ = np.asarray([given[name] for name in self.model_.classes])
+        self._predictor = Predictor(self.model_, self.runtime)
+        return self
+
+    def resume(self, model: ModelFile) -> Self:
+        """Take a finished model, as `genus.model_file.read_model_file` reads it, to predict with and to add to.
+
+        `result_` and what hangs on it stay unknown until `partial_fit` or `fit`.
+        """
+        self.model_ = model
+        self.classes_ = np.asarray(model.classes)
+        self._predictor = Predictor(model, self.runtime)
         return self
 
     def plan(self, X: Any, y: Any = None) -> TrainingPlan:
@@ -240,7 +294,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         model.save(path, force=force)
 
     def _fitted(self) -> Self:
-        check_is_fitted(self, "result_")
+        check_is_fitted(self, "model_")
         return self
 
     def _read(self, X: Any, y: Any) -> Dataset:
@@ -266,6 +320,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             test_size=self.test_size,
             refit=self.refit,
             class_weight=self.class_weight,
+            memory=self.memory,
             runtime=self.runtime or Runtime(),
             random_state=self.random_state,
             command=command,

@@ -1,6 +1,5 @@
 """Training, step by step: features, division, selection, judgement, refit, model file."""
 
-import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,15 +15,16 @@ from genus.classify.learning_curve import LearningCurve
 from genus.classify.selection import select
 from genus.data.dataset import Dataset
 from genus.errors import ParameterError
+from genus.estimators.adding import memory_of
 from genus.estimators.curve_training import curve_of, training_folds
 from genus.estimators.few_training import has_few, is_judged_in_turn, judge_in_turn, select_few
 from genus.estimators.label_training import metric_of
 from genus.estimators.learned import Learned, folds_of, learn_features
-from genus.estimators.provenance import provenance_of
+from genus.estimators.parity import N_IMAGES, measure_parity, parity_note
+from genus.estimators.provenance import data_hash, provenance_of
 from genus.estimators.result import TrainingResult
 from genus.features.feature_set import FeatureSet
 from genus.features.runtime import Runtime
-from genus.images.preprocess import load_image
 from genus.judgement import EvaluationResult, evaluate_label_sets, evaluate_predictions
 from genus.metrics.conformal import ConformalScores
 from genus.metrics.costs import Costs
@@ -32,9 +32,6 @@ from genus.metrics.label_conformal import LabelScores
 from genus.metrics.thresholds import Aim, Thresholds, tune_thresholds
 from genus.model_file import ModelFile, build_model_file, image_marks
 from genus.progress import SILENT, Progress
-
-_PARITY_IMAGES = 8
-PARITY_TOLERANCE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +47,7 @@ class TrainingOptions:
     test_size: float = 0.2
     refit: bool = True
     class_weight: str | None = "auto"
+    memory: bool = True
     runtime: Runtime = field(default_factory=Runtime)
     random_state: int | None = None
     command: str | None = None
@@ -119,7 +117,7 @@ def train(
         if curve is not None:
             model = model.with_details(learning_curve=curve.to_dict())
     clock.seconds["total"] = clock.elapsed
-    notes = [*learned.notes, *notes, *_parity_note(parity)]
+    notes = [*learned.notes, *notes, *parity_note(parity)]
     return model, _result(learned, selection, test, notes, model, clock, curve)
 
 
@@ -316,50 +314,20 @@ def _write(
         "provenance": _provenance(learned, options),
         "learned_from": image_marks([contents[i] for i in rows]),
     }
+    if options.memory and not learned.multilabel:
+        details |= memory_of(learned, rows)
     model = build_model_file(options.feature_set, head, learned.classes, details)
-    parity = _parity(model, learned, head, options)
+    some = np.concatenate([learned.test, learned.train])[:N_IMAGES]
+    sources = [learned.data.sources[i] for i in some]
+    parity = measure_parity(model, head, learned.table.X[some], sources, options.runtime)
     return model.with_details(parity=parity), parity
 
 
-def _parity(
-    model: ModelFile, learned: Learned, head: FittedHead, options: TrainingOptions
-) -> dict[str, float]:
-    """Run a few images through the finished file and compare with the head on the extracted features."""
-    rows = np.concatenate([learned.test, learned.train])[:_PARITY_IMAGES]
-    limits = options.runtime.limits
-    pixels = [load_image(learned.data.sources[i], model.preprocess, limits).pixels for i in rows]
-    expected = head.predict_proba(learned.table.X[rows])
-    found: dict[str, float] = {}
-    for engine in ("onnxruntime",):
-        proba = model.open(engine=engine)(np.stack(pixels))["probabilities"]
-        found[engine] = round(float(np.abs(proba - expected).max()), 5)
-    return found
-
-
-def _parity_note(parity: dict[str, float]) -> tuple[str, ...]:
-    off = {engine: value for engine, value in parity.items() if value > PARITY_TOLERANCE}
-    return tuple(
-        f"the file run by {engine} differs by up to {value:.3f} in probability from the model as trained"
-        for engine, value in off.items()
-    )
-
-
-def _label_texts(data: Dataset) -> Sequence[str]:
-    """Return each image's label, or its labels, as text for the data's hash."""
-    if data.label_sets is None:
-        return [label or "" for label in data.labels or ()]
-    return ["|".join(data.label_sets[i]) for i in range(len(data))]
-
-
 def _provenance(learned: Learned, options: TrainingOptions) -> dict[str, Any]:
-    digest = hashlib.blake2b(digest_size=16)
-    pairs = zip(learned.table.content_hashes, _label_texts(learned.data), strict=True)
-    for content, label in sorted((content, label or "") for content, label in pairs):
-        digest.update(f"{content}\t{label}\n".encode("utf-8", "surrogateescape"))
     return {
         **provenance_of(options.command, options.random_state),
         "data": learned.data.origin,
-        "data_hash": digest.hexdigest(),
+        "data_hash": data_hash(learned.table.content_hashes, learned.data),
         "n_images": len(learned.data),
         "split": {"kind": learned.division.kind, "n_train": len(learned.train), "n_test": len(learned.test)},
         "refit_on_all": options.refit,
