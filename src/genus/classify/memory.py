@@ -192,7 +192,7 @@ def _noise(factor: Floats, even: float, rest: float) -> float:
     """
     spread = np.linalg.svd(factor, compute_uv=False) ** 2 if len(factor) else np.zeros(0)
     inside = float((spread / (1 - SHRINKAGE) / (spread + even)).sum())
-    return inside + (factor.shape[1] - len(spread)) * rest / even
+    return inside + float((factor.shape[1] - len(spread)) * rest / even)
 
 
 def _directions(rows: NDArray[np.float32]) -> NDArray[np.float32]:

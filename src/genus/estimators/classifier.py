@@ -188,10 +188,10 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             command=command,
             progress=progress,
         )
-        given = {
-            str(name): name for name in (*old.tolist(), *_in_given_type(self.model_.classes, y).tolist())
-        }
-        self.classes_ = np.asarray([given[name] for name in self.model_.classes])
+        given = {str(name): name for name in old.tolist()}
+        if y is not None and not isinstance(y, Dataset):
+            given |= {str(name): name for name in _single_labels(y)}
+        self.classes_ = np.asarray([given.get(name, name) for name in self.model_.classes])
         self._predictor = Predictor(self.model_, self.runtime)
         return self
 
