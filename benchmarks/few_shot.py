@@ -21,9 +21,10 @@ from scipy.stats import t as student
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import NearestCentroid
 
-from genus.classify.few import few_shot_head, is_few, judge_beforehand, with_pile
+from genus.classify.few import few_shot_head, is_few, judge_beforehand
 from genus.classify.fitted import fit_final
 from genus.classify.selection import select
+from genus.classify.spreading_head import MOST_HELPED, SpreadingHead
 from genus.data.duplicates import duplicate_groups
 from genus.data.splits import stratified_folds
 from genus.features.feature_set import feature_set_for
@@ -120,8 +121,8 @@ def one_draw(name: str, known: Features, count: int, seed: int, right: Any, said
     else:
         found = select(X, codes, folds % 5, heads="balanced", blocks=known.blocks)
         note("Genus", fit_final(found, X, codes))
-    rows, labels, weights = with_pile(head, X, codes, known.X[pile])
-    note("Genus with a pile", few_shot_head(known.blocks).fit(rows, labels, sample_weight=weights))
+    if count <= MOST_HELPED:
+        note("Genus with a pile", SpreadingHead(**head.get_params(), pile=known.X[pile]).fit(X, codes))
 
 
 def show(sets: tuple[str, ...], right: Any) -> None:

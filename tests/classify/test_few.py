@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from genus.classify.few import NEVER, few_shot_head, is_few, judge_beforehand, with_pile
+from genus.classify.few import NEVER, few_shot_head, is_few, judge_beforehand
 from genus.classify.few_calibration import calibration_near
+from genus.classify.spreading_head import with_pile
 from genus.features.feature_set import feature_set_for
 
 

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genus.classify.bench import Floats
 from genus.classify.cost import rows_per_second
 from genus.classify.few_calibration import USUAL_TEMPERATURE, calibration_near
 from genus.classify.leaderboard import LeaderboardRow, Selection
@@ -19,8 +18,6 @@ from genus.classify.logistic import LogisticHead
 from genus.classify.scores import balanced_accuracy, log_loss, macro_f1, score
 from genus.classify.truth import ABSENT
 from genus.classify.workshop import logits_of
-from genus.normalize import chosen_blocks, normalize_blocks
-from genus.propagation import label_reach
 
 NEVER = -1
 """The fold of rows that are always learned from and never judged."""
@@ -30,7 +27,7 @@ FEW = 10
 
 _FEW_ROWS = 150  # from so many on in all, comparing pays even so: measured on 21 classes of 8 images
 _C = 150.0
-_MAX_PILE = 2000  # unlabelled rows; more cost time and no longer help
+_NOT_TOLD = ("blocks", "pile")  # parameters that are no news to people
 
 Codes = NDArray[np.int64]
 
@@ -95,7 +92,6 @@ def judge_beforehand(
     name: str = "logistic",
     metric: str = "accuracy",
     usual_temperature: float = USUAL_TEMPERATURE,
-    pile: NDArray[np.float32] | None = None,
 ) -> Selection:
     """Cross-validate one head that was chosen beforehand, so that its figures are not those of the best of many.
 
@@ -115,8 +111,6 @@ def judge_beforehand(
         What the selection says it was judged by.
     usual_temperature : float
         The temperature that suits this head on other data: the fewer rows are judged, the more it counts.
-    pile : (m, d) float32 array or None
-        Unlabelled rows, to which labels spread (see `with_pile`).
 
     Returns
     -------
@@ -140,7 +134,7 @@ def judge_beforehand(
     names = [int(f) for f in np.unique(folds) if f != NEVER]
     for f in names:
         out = folds == f
-        logits[out] = _logits(head, X, codes, ~out, X[out], n_classes, pile)
+        logits[out] = _logits(head, X, codes, ~out, X[out], n_classes)
     judged = folds != NEVER
     raw, true = logits[judged], codes[judged]
     calibration = calibration_near(raw, true, usual_temperature)
@@ -164,55 +158,6 @@ def judge_beforehand(
     )
 
 
-def with_pile(
-    head: Any, X: NDArray[np.float32], codes: Codes, pile: NDArray[np.float32] | None
-) -> tuple[NDArray[np.float32], Codes, Floats]:
-    """Return examples, codes and weights to fit `head` on: labels spread to unlabelled rows along neighbours.
-
-    Each unlabelled row counts by how surely its label reached it, and all of them together at most three times as
-    much as the labelled ones.
-
-    Parameters
-    ----------
-    head : head
-        Its normalisation says what near means.
-    X : (n, d) float32 array
-    codes : (n,) int64 array
-    pile : (m, d) float32 array or None
-        Unlabelled rows, of which at most 2,000 are used; None leaves everything as it is.
-
-    Returns
-    -------
-    X : (n + m', d) float32, codes : (n + m',) int64, weights : (n + m',) float64
-
-    Examples
-    --------
-    >>> angles = np.r_[0.1:0.4:20j, 1.1:1.4:20j]
-    >>> X = np.column_stack([np.cos(angles), np.sin(angles)]).astype(np.float32)
-    >>> rows, codes, weights = with_pile(few_shot_head(), X[[0, 39]], np.array([0, 1]), X)
-    >>> codes[2:].tolist() == [0] * 20 + [1] * 20, bool(weights[2:].sum() <= 6)
-    (True, True)
-    """
-    ones = np.ones(len(X))
-    if pile is None or not len(pile):
-        return X, codes, ones
-    if len(pile) > _MAX_PILE:
-        pile = pile[np.sort(np.random.default_rng(0).choice(len(pile), _MAX_PILE, replace=False))]
-    rows = np.concatenate([X, pile])
-    bounds = chosen_blocks(head.blocks, head.use, X.shape[1])
-    reach = label_reach(normalize_blocks(rows, bounds, head.power), np.arange(len(X)))[len(X) :]
-    shares = reach @ np.eye(int(codes.max()) + 1)[codes]
-    total = shares.sum(axis=1)
-    sure = shares.max(axis=1) / np.maximum(total, 1e-12)
-    reached = sure > 0  # an island without any labelled row says nothing
-    weights = sure[reached] * min(1.0, 3 * len(X) / max(1, int(reached.sum())))
-    return (
-        np.concatenate([X, pile[reached]]),
-        np.concatenate([codes, shares[reached].argmax(axis=1)]),
-        np.concatenate([ones, weights]),
-    )
-
-
 def _logits(
     head: Any,
     X: NDArray[np.float32],
@@ -220,7 +165,6 @@ def _logits(
     train: NDArray[np.bool_],
     held_out: NDArray[np.float32],
     n_classes: int,
-    pile: NDArray[np.float32] | None,
 ) -> NDArray[np.float32]:
     from sklearn.base import clone
 
@@ -229,11 +173,7 @@ def _logits(
     if len(seen) == 1:  # the fold holds every row of the other classes
         logits[:, seen] = 0
         return logits
-    if pile is None:
-        fitted = clone(head).fit(X[train], codes[train])
-    else:
-        rows, labels, weights = with_pile(head, X[train], codes[train], pile)
-        fitted = clone(head).fit(rows, labels, sample_weight=weights)
+    fitted = clone(head).fit(X[train], codes[train])
     logits[:, fitted.classes_] = logits_of(fitted, held_out)
     return logits
 
@@ -256,7 +196,7 @@ def judged_row(
     nothing = float("nan")
     return LeaderboardRow(
         name=name,
-        params={k: v for k, v in head.get_params(deep=False).items() if k != "blocks" and v is not None},
+        params={k: v for k, v in head.get_params(deep=False).items() if k not in _NOT_TOLD and v is not None},
         score=score(metric, logits, codes) if known else nothing,
         spread=float(np.std(per_fold, ddof=1)) if len(per_fold) > 1 else 0.0,
         accuracy=score("accuracy", logits, codes) if known else nothing,

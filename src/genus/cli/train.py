@@ -125,6 +125,14 @@ def train(
             "--no-refit", help="Keep the model that was judged; do not learn from all images after."
         ),
     ] = False,
+    unlabelled: Annotated[
+        str | None,
+        typer.Option(
+            "--unlabelled",
+            metavar="FOLDER",
+            help="More images without labels; they help where there are up to 5 labelled ones a class.",
+        ),
+    ] = None,
     add_to: Annotated[
         str | None,
         typer.Option(
@@ -203,13 +211,14 @@ def train(
     columns = image_column, label_column, split_column, group_column
     dataset = read_named(data, reader, *columns, multilabel=multi_label, separator=label_separator)
     if add_to is not None:
-        check_addable(heads=heads, features=features, costs=costs, dry_run=dry_run)
+        check_addable(heads=heads, features=features, costs=costs, dry_run=dry_run, unlabelled=unlabelled)
         classifier.resume(read_model_file(add_to))
     if dry_run:
         plan = classifier.plan(dataset)
         print_json(plan.to_dict()) if json else print_plan(plan)
         return
-    classifier.partial_fit(dataset, progress=console, command=shlex.join(context.obj))
+    command = shlex.join(context.obj)
+    classifier.partial_fit(dataset, unlabelled=unlabelled, progress=console, command=command)
     _save(classifier, dataset, model, page, force=force)
     if json:
         print_json({**classifier.result_.to_dict(), "model": model, "report": page})

@@ -1,6 +1,7 @@
 """`ImageClassifier`: labelled images in, a tried, evaluated, portable classifier out."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from os import PathLike
 from typing import Any, Self
 
@@ -129,7 +130,15 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.runtime = runtime
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None, *, progress: Progress = SILENT, command: str | None = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        unlabelled: Any = None,
+        progress: Progress = SILENT,
+        command: str | None = None,
+    ) -> Self:
         """Train.
 
         Parameters
@@ -138,6 +147,9 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             Anything `genus.read_dataset` reads.
         y : sequence of n labels, of n lists of labels, indicator matrix (n, c), or None
             For images in a list or array.
+        unlabelled : images or None
+            A pile of images of the same kind without labels, which helps where there are up to five labelled ones a
+            class; anything `genus.read_dataset` reads.
         progress : Progress
             Told what is being done.
         command : str or None
@@ -151,6 +163,8 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             A parameter cannot work.
         """
         options = self._options(command)
+        if unlabelled is not None:
+            options = replace(options, unlabelled=read_dataset(unlabelled))
         data = self._read(X, y)
         self.model_, self.result_ = train(data, options, progress=progress)
         self.classes_ = _in_given_type(self.model_.classes, y)
@@ -158,7 +172,13 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def partial_fit(
-        self, X: Any, y: Any = None, *, progress: Progress = SILENT, command: str | None = None
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        unlabelled: Any = None,
+        progress: Progress = SILENT,
+        command: str | None = None,
     ) -> Self:
         """Add images and classes without the images learned from before; the first call is `fit`.
 
@@ -167,8 +187,8 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        X, y, progress, command
-            As for `fit`.
+        X, y, unlabelled, progress, command
+            As for `fit`; only the first call heeds `unlabelled`.
 
         Raises
         ------
@@ -178,7 +198,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             The model has no memory: `memory=False`, or several labels an image.
         """
         if not hasattr(self, "model_"):
-            return self.fit(X, y, progress=progress, command=command)
+            return self.fit(X, y, unlabelled=unlabelled, progress=progress, command=command)
         old, runtime = self.classes_, self.runtime or Runtime()
         self.model_, self.result_ = add_images(
             self.model_,

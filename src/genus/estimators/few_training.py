@@ -7,12 +7,19 @@ from numpy.typing import NDArray
 
 from genus.classify.few import NEVER, few_shot_head, is_few, judge_beforehand
 from genus.classify.leaderboard import Selection
+from genus.classify.logistic import LogisticHead
+from genus.classify.spreading_head import MAX_PILE, MOST_HELPED, SpreadingHead
+from genus.data.dataset import Dataset
 from genus.data.splits import stratified_folds
 from genus.estimators.division import IN_TURN
 from genus.estimators.learned import Learned
+from genus.features.feature_set import FeatureSet
+from genus.features.runtime import Runtime
+from genus.features.stream import extract
 from genus.judgement import EvaluationResult, evaluate_predictions
 from genus.metrics.costs import Costs
 from genus.metrics.evaluation import unmeasured
+from genus.progress import Progress
 
 _MOST_FOLDS = 10
 
@@ -25,7 +32,7 @@ def has_few(learned: Learned) -> bool:
 
 
 def select_few(
-    learned: Learned, metric: str, random_state: int | None
+    learned: Learned, metric: str, random_state: int | None, pile: NDArray[np.float32] | None = None
 ) -> tuple[Selection, NDArray[np.int64], NDArray[np.int64], list[str]]:
     """Take the classifier chosen beforehand, and judge each image by one that learned from the others.
 
@@ -41,8 +48,14 @@ def select_few(
     train = learned.train
     codes, groups = learned.codes[train], learned.division.groups[train]
     folds = _folds(learned, random_state)
-    blocks = learned.table.blocks
-    selection = judge_beforehand(few_shot_head(blocks), learned.table.X[train], codes, folds, metric=metric)
+    head = few_shot_head(learned.table.blocks)
+    notes = [
+        "few images a class: no classifiers were compared; this one was chosen beforehand, on other data"
+    ]
+    if pile is not None and len(pile):
+        head, said = _with_pile(head, pile, codes, groups)
+        notes.append(said)
+    selection = judge_beforehand(head, learned.table.X[train], codes, folds, metric=metric)
     judged = folds != NEVER
     notes = [
         "few images a class: no classifiers were compared; this one was chosen beforehand, on other data"
@@ -59,6 +72,39 @@ def select_few(
         names = ", ".join(learned.classes[c] for c in alone)
         notes.append(f"classes with a single image are learned but could not be judged: {names}")
     return selection, train[judged], folds, notes
+
+
+def pile_of(
+    learned: Learned,
+    unlabelled: Dataset | None,
+    feature_set: FeatureSet,
+    runtime: Runtime,
+    progress: Progress,
+) -> NDArray[np.float32] | None:
+    """Return the features of images without labels, of many a sample; those of the training images are left out."""
+    if unlabelled is None:
+        return None
+    sources = unlabelled.sources
+    if len(sources) > MAX_PILE:
+        kept = np.random.default_rng(0).choice(len(sources), MAX_PILE, replace=False)
+        sources = tuple(sources[i] for i in np.sort(kept))
+    table = extract(sources, feature_set, runtime=runtime, progress=progress)
+    known = set(learned.table.content_hashes)
+    return table.X[[content not in known for content in table.content_hashes]]
+
+
+def _with_pile(
+    head: LogisticHead, pile: NDArray[np.float32], codes: NDArray[np.int64], groups: NDArray[np.int64]
+) -> tuple[LogisticHead, str]:
+    """Return the head that also learns from the pile, where that helps, and what to say."""
+    n_units = len(np.unique(np.column_stack([codes, groups]), axis=0)) / (codes.max() + 1)
+    if n_units > MOST_HELPED:
+        return head, (
+            f"the {len(pile)} unlabelled images were not used: with more than {MOST_HELPED} images a class they do harm"
+        )
+    return SpreadingHead(
+        **head.get_params(), pile=pile
+    ), f"labels were spread to {len(pile)} unlabelled images"
 
 
 def judge_in_turn(

@@ -17,7 +17,7 @@ from genus.data.dataset import Dataset
 from genus.errors import ParameterError
 from genus.estimators.adding import memory_of
 from genus.estimators.curve_training import curve_of, training_folds
-from genus.estimators.few_training import has_few, is_judged_in_turn, judge_in_turn, select_few
+from genus.estimators.few_training import has_few, is_judged_in_turn, judge_in_turn, pile_of, select_few
 from genus.estimators.label_training import metric_of
 from genus.estimators.learned import Learned, folds_of, learn_features
 from genus.estimators.parity import N_IMAGES, measure_parity, parity_note
@@ -48,6 +48,7 @@ class TrainingOptions:
     refit: bool = True
     class_weight: str | None = "auto"
     memory: bool = True
+    unlabelled: Dataset | None = None
     runtime: Runtime = field(default_factory=Runtime)
     random_state: int | None = None
     command: str | None = None
@@ -182,7 +183,8 @@ def _select(
     """Cross-validate on the training images; returns also those that took part, all their folds, what to say."""
     metric = metric_of(options.metric, multilabel=learned.multilabel)
     if isinstance(options.heads, str) and has_few(learned):
-        return select_few(learned, metric, options.random_state)
+        pile = pile_of(learned, options.unlabelled, options.feature_set, options.runtime, progress)
+        return select_few(learned, metric, options.random_state, pile)
     rows, folds, notes = folds_of(learned, options.random_state)
     budget = None if options.time_budget is None else max(1e-3, options.time_budget - clock.elapsed)
     selection = select(
@@ -198,6 +200,8 @@ def _select(
         progress=progress,
     )
     notes += selection.notes
+    if options.unlabelled is not None:
+        notes.append("the unlabelled images were not used: they help with up to 5 images a class only")
     if use := selection.winner_row.params.get("use"):
         notes.append(_features_note([block.name for block in learned.table.blocks], use))
     if selection.stopped_early:
