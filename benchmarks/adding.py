@@ -1,8 +1,8 @@
 """What is lost by adding to a finished model, instead of training on all images again?
 
-`python benchmarks/adding.py [--quick]` takes every single-label set apart three times: half of the classes are new, half
-of the images are new, or one class is new and has 5 or 20 images. "added" fits the classifier from what a model of the
-old images remembers and from the new images; the others learn from all images. A quarter of the images judges.
+`python benchmarks/adding.py [--quick]` takes every single-label set apart: half of the classes are new, half of the
+images are new, or one class is new and has 5 or 20 images. "added" fits the classifier from what a model of the old
+images remembers and from the new images; the others learn from all images. A quarter of the images judges.
 
 Prints Markdown; writes benchmarks/out/adding.json.
 """

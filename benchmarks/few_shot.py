@@ -2,7 +2,7 @@
 
 `python benchmarks/few_shot.py [--quick]` draws so many images a class from every single-label set, ten times, and
 judges on up to 800 of the others. All methods see the same features, those of the preset "balanced". "with a pile" adds
-500 unlabelled images of the same kind, none of which judges.
+500 unlabelled images of the same kind, none of which judges, as far as training would use them.
 
 The second table holds what training itself would say, each image judged in turn, against the accuracy on the others.
 
@@ -133,8 +133,9 @@ def show(sets: tuple[str, ...], right: Any) -> None:
         for method in METHODS:
             print(f"| {name} | {method} |", *(f" {_mean(right[name, method, k])} |" for k in COUNTS))
     for method in METHODS:
-        means = [100 * np.mean([np.mean(right[name, method, k]) for name in sets]) for k in COUNTS]
-        print(f"| mean | {method} |", *(f" {mean:.1f} |" for mean in means))
+        means = [[100 * np.mean(right[name, method, k] or [np.nan]) for name in sets] for k in COUNTS]
+        cells = ("–" if np.isnan(mean).any() else f"{np.mean(mean):.1f}" for mean in means)
+        print(f"| mean | {method} |", *(f" {cell} |" for cell in cells))
 
 
 def show_said(said: Any) -> None:
@@ -148,6 +149,8 @@ def show_said(said: Any) -> None:
 
 
 def _mean(values: list[float]) -> str:
+    if not values:
+        return "–"
     x = 100 * np.asarray(values)
     half = student.ppf(0.975, len(x) - 1) * x.std(ddof=1) / len(x) ** 0.5
     return f"{x.mean():.1f} ± {half:.1f}"

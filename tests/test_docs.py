@@ -45,9 +45,10 @@ RUN = (
     "features",
     "confidence",
     "several-labels",
+    "few-examples",
 )
 # The pages that train the model they go on to use.
-STARTS_WITHOUT_MODEL = ("README", "index", "training")
+STARTS_WITHOUT_MODEL = ("README", "index", "training", "few-examples")
 # Options of other programs.
 FOREIGN_OPTIONS = {"--hypothesis-profile", "--only", "--quick", "--strict", "--upgrade", "--write"}
 NOT_RUN = re.compile(r"<!-- not run: \S.* -->\n\Z")
@@ -141,6 +142,8 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
         elif label < len(FLOWERS) and seen[label] <= N_TRAIN + N_TEST:
             save(picture, folder / "flowers-test" / FLOWERS[label] / f"{i:04}.png")
             save(picture, folder / "new" / f"{i:04}.png")
+        if label == len(FLOWERS):
+            save(picture, folder / "more_flowers" / "lily" / f"{i:04}.png")
         if label < len(FLOWERS):
             save(picture, folder / "photos" / f"{i:04}.png")
     (folder / "labels.csv").write_text("\n".join(rows) + "\n")

@@ -57,9 +57,6 @@ def select_few(
         notes.append(said)
     selection = judge_beforehand(head, learned.table.X[train], codes, folds, metric=metric)
     judged = folds != NEVER
-    notes = [
-        "few images a class: no classifiers were compared; this one was chosen beforehand, on other data"
-    ]
     if judged.any():
         per_fold = [len(np.unique(groups[folds != f])) for f in np.unique(folds[judged])]
         share = float(np.mean(per_fold)) / len(np.unique(groups))
