@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genus.classify.truth import ABSENT
-from genus.classify.workshop import logits_of
 from genus.metrics.intervals import wilson
 
 _LEAST_PER_CLASS = 1.0
@@ -273,6 +271,9 @@ def _n_right(
 ) -> int:
     """Return how many of the rows `held` a head fitted on the rows `learned` gets right."""
     from sklearn.base import clone
+
+    from genus.classify.truth import ABSENT
+    from genus.classify.workshop import logits_of
 
     seen = np.unique(codes[learned])
     if len(seen) < 2:

@@ -39,8 +39,8 @@ _MAX_LABELS = 20
 
 def print_result(result: "TrainingResult", model: Path, report: Path | None) -> None:
     """Print what training found out."""
-    from genus.report.curve_words import more_images
-    from genus.report.words import count, duration, judged_on
+    from genus.report.training_words import judged_on, more_images
+    from genus.report.words import count, duration
 
     print_line(f"{count(result.n_images, 'image')} {_sorts(result)} from {result.origin}.")
     print_line(judged_on(result))

@@ -19,11 +19,11 @@ from genus.data.dataset import Dataset, SkippedImage
 from genus.data.order import natural_key
 from genus.data.splits import stratified_folds
 from genus.errors import DataError, ParameterError
-from genus.estimators.division import IN_TURN, find_groups
+from genus.estimators.division import find_groups
 from genus.estimators.learned import Learned
 from genus.estimators.parity import measure_parity, parity_note
 from genus.estimators.provenance import data_hash, provenance_of
-from genus.estimators.result import TrainingResult
+from genus.estimators.result import IN_TURN, TrainingResult
 from genus.features.feature_set import FeatureSet
 from genus.features.runtime import Runtime
 from genus.features.stream import extract

@@ -11,10 +11,8 @@ from genus.data.dataset import Dataset
 from genus.data.duplicates import duplicate_groups
 from genus.data.splits import join_groups, split_off
 from genus.errors import DataError
+from genus.estimators.result import IN_TURN
 from genus.features.table import FeatureTable
-
-IN_TURN = "each in turn"
-"""The kind of a division that sets nothing aside: each image is judged by what was learned from the others."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

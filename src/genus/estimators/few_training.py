@@ -11,8 +11,8 @@ from genus.classify.logistic import LogisticHead
 from genus.classify.spreading_head import MAX_PILE, MOST_HELPED, SpreadingHead
 from genus.data.dataset import Dataset
 from genus.data.splits import stratified_folds
-from genus.estimators.division import IN_TURN
 from genus.estimators.learned import Learned
+from genus.estimators.result import IN_TURN
 from genus.features.feature_set import FeatureSet
 from genus.features.runtime import Runtime
 from genus.features.stream import extract

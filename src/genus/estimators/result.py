@@ -10,6 +10,9 @@ from genus.judgement import EvaluationResult
 from genus.metrics.evaluation import Evaluation
 from genus.metrics.label_evaluation import LabelEvaluation
 
+IN_TURN = "each in turn"
+"""The `test_kind` where nothing was set aside: each image was judged by what was learned from the others."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingResult:

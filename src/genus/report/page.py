@@ -13,7 +13,6 @@ from genus.report import words
 from genus.report.charts import Scale, hundred_dots, reliability_plot, risk_plot
 from genus.report.content import ReportContent
 from genus.report.curve_chart import curve_plot
-from genus.report.curve_words import more_images
 from genus.report.label_content import LabelReportContent
 from genus.report.label_views import (
     curve_data,
@@ -25,6 +24,7 @@ from genus.report.label_views import (
     labels_view,
     together_view,
 )
+from genus.report.training_words import more_images
 from genus.report.views import (
     MAX_SKIPPED,
     classes_view,

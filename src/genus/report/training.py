@@ -7,7 +7,7 @@ import numpy as np
 
 from genus.classify.leaderboard import LeaderboardRow as Candidate
 from genus.errors import ImageError
-from genus.estimators.result import TrainingResult
+from genus.estimators.result import IN_TURN, TrainingResult
 from genus.images.source import ImageSource, as_source
 from genus.images.thumbnail import data_uri, thumbnail
 from genus.judgement import EvaluationResult
@@ -29,7 +29,7 @@ from genus.report.words import costs_paid
 _SIZE = 136  # of a thumbnail, in pixels
 _QUALITY = 72
 
-_JUDGED = {"given": "marked as test", "each in turn": "each by a classifier that learned from the others"}
+_JUDGED = {"given": "marked as test", IN_TURN: "each by a classifier that learned from the others"}
 FindSource = Callable[[str], ImageSource]
 
 
@@ -217,9 +217,7 @@ def _picture(name: str, sources: Mapping[str, ImageSource] | None) -> str | None
 
 def _class_counts(result: TrainingResult) -> tuple[ClassCount, ...]:
     names, counts = np.unique(result.test.true, return_counts=True)
-    tested = (
-        dict(zip(names.tolist(), counts.tolist(), strict=True)) if result.test_kind != "each in turn" else {}
-    )
+    tested = dict(zip(names.tolist(), counts.tolist(), strict=True)) if result.test_kind != IN_TURN else {}
     return tuple(
         ClassCount(name, n_train=total - tested.get(name, 0), n_test=tested.get(name, 0))
         for name, total in result.counts.items()

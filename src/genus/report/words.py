@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from genus.estimators.result import TrainingResult
 from genus.metrics.calibration import overconfidence
 from genus.metrics.conformal import Coverage
 from genus.metrics.costs import CostFigures
@@ -92,15 +91,6 @@ def headline(evaluation: Evaluation) -> Headline:
         f"Right on {count(round(scale * figure.value))} of {count(scale)} new images.",
         f"With 95% confidence, {between} of {count(scale)}.",
     )
-
-
-def judged_on(result: TrainingResult) -> str:
-    """Say which images were learned from and which judged."""
-    if result.test_kind != "each in turn":
-        return f"Learned from {result.n_train:,}, judged on {result.n_test:,} others ({result.test_kind})."
-    if not result.n_test:
-        return f"Learned from all {result.n_train:,}; none is left to judge by."
-    return f"Learned from all {result.n_train:,}; {result.n_test:,} judged in turn, each by what the others taught."
 
 
 def label_headline(evaluation: LabelEvaluation) -> Headline:

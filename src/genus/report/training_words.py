@@ -1,10 +1,20 @@
-"""What more images would give, in words."""
+"""What a training found out, in words: which images judged, and what more images would give."""
 
 from genus.classify.learning_curve import Forecast, LearningCurve
+from genus.estimators.result import IN_TURN, TrainingResult
 from genus.report.words import count
 
 _WORTH = 0.03  # points of accuracy worth collecting images for
 _PLATEAU = 0.01
+
+
+def judged_on(result: TrainingResult) -> str:
+    """Say which images were learned from and which judged."""
+    if result.test_kind != IN_TURN:
+        return f"Learned from {result.n_train:,}, judged on {result.n_test:,} others ({result.test_kind})."
+    if not result.n_test:
+        return f"Learned from all {result.n_train:,}; none is left to judge by."
+    return f"Learned from all {result.n_train:,}; {result.n_test:,} judged in turn, each by what the others taught."
 
 
 def more_images(curve: LearningCurve | None) -> str:
