@@ -13,7 +13,7 @@ _LEAST_PER_CLASS = 1.0
 _LEAST_POINTS = 3
 _PARTS = (1 / 8, 1 / 4, 1 / 2)
 _MAX_FIT = 5000  # rows; larger parts are left out
-_MAX_JUDGES = 2000  # rows; more say nothing new
+_ENOUGH_JUDGES = 400  # rows; more folds than these take would cost more than they tell
 _LADDER = tuple(m * 10**k for k in range(6) for m in (1, 2, 3, 4, 5, 7))
 
 # Fitted to curves of five sets and three heads, on which the second half of each curve was forecast from the first
@@ -239,16 +239,14 @@ def _quantiles(values: Floats, weights: Floats) -> tuple[float, float, float]:
 
 
 def _judges(folds: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Return which rows judge: of many images whole folds, as many as are needed."""
-    judges = folds >= 0
-    if judges.sum() > 2 * _MAX_JUDGES:
-        names, counts = np.unique(folds[judges], return_counts=True)
-        enough = int(np.searchsorted(np.cumsum(counts), _MAX_JUDGES)) + 1
-        judges = np.isin(folds, names[:enough])
-    if judges.sum() > 2 * _MAX_JUDGES:
-        kept = rng.choice(np.flatnonzero(judges), 2 * _MAX_JUDGES, replace=False)
+    """Return which rows judge: whole folds, as many as are needed, and of large ones a part."""
+    names, counts = np.unique(folds[folds >= 0], return_counts=True)
+    enough = int(np.searchsorted(np.cumsum(counts), _ENOUGH_JUDGES)) + 1
+    judges = np.isin(folds, names[:enough])
+    if judges.sum() > 5 * _ENOUGH_JUDGES:
+        kept = rng.choice(np.flatnonzero(judges), 5 * _ENOUGH_JUDGES, replace=False)
         judges = np.isin(np.arange(len(folds)), kept)
-    return judges
+    return np.asarray(judges, np.bool_)
 
 
 def _places(codes: NDArray[np.int64], rng: np.random.Generator) -> Floats:

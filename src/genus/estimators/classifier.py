@@ -196,6 +196,17 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             There are no labelled images that are new and can be read.
         ParameterError
             The model has no memory: `memory=False`, or several labels an image.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> digits = load_digits()
+        >>> images = np.repeat(np.repeat(digits.images[:200] * 15, 8, 1), 8, 2).astype(np.uint8)
+        >>> small, more = digits.target[:200] < 3, digits.target[:200] == 3
+        >>> clf = ImageClassifier("fast", features="thumbnail@32", random_state=0)
+        >>> clf = clf.fit(images[small], digits.target[:200][small])
+        >>> clf.partial_fit(images[more], digits.target[:200][more]).classes_
+        array([0, 1, 2, 3])
         """
         if not hasattr(self, "model_"):
             return self.fit(X, y, unlabelled=unlabelled, progress=progress, command=command)
