@@ -44,7 +44,7 @@ def is_few(codes: NDArray[np.int64], units: NDArray[np.int64]) -> bool:
 
     Notes
     -----
-    Measured on five sets of photographs (`benchmarks/few_shot.py`): with three images a class the head chosen
+    Measured on five sets of photographs (`benchmarks/few_shot.py`): with five images a class the head chosen
     beforehand is right more often than the best by cross-validation, with ten there is no difference left, and with
     many classes comparing pays earlier.
 
