@@ -45,9 +45,11 @@ RUN = (
     "features",
     "confidence",
     "several-labels",
+    "few-examples",
+    "taxonomies",
 )
 # The pages that train the model they go on to use.
-STARTS_WITHOUT_MODEL = ("README", "index", "training")
+STARTS_WITHOUT_MODEL = ("README", "index", "training", "few-examples")
 # Options of other programs.
 FOREIGN_OPTIONS = {"--hypothesis-profile", "--only", "--quick", "--strict", "--upgrade", "--write"}
 NOT_RUN = re.compile(r"<!-- not run: \S.* -->\n\Z")
@@ -141,11 +143,21 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
         elif label < len(FLOWERS) and seen[label] <= N_TRAIN + N_TEST:
             save(picture, folder / "flowers-test" / FLOWERS[label] / f"{i:04}.png")
             save(picture, folder / "new" / f"{i:04}.png")
+        if label == len(FLOWERS):
+            save(picture, folder / "more_flowers" / "lily" / f"{i:04}.png")
         if label < len(FLOWERS):
             save(picture, folder / "photos" / f"{i:04}.png")
     (folder / "labels.csv").write_text("\n".join(rows) + "\n")
     scenes = [f"{row.split(',')[0]},{'|'.join(FLOWERS[i % 3 :])}" for i, row in enumerate(rows[1:])]
     (folder / "scenes.csv").write_text("\n".join(["image,labels", *scenes]) + "\n")
+    tree = (
+        "daisy,Asteraceae",
+        "rose,Rosaceae",
+        "tulip,Liliaceae",
+        "Asteraceae,eudicots",
+        "Rosaceae,eudicots",
+    )
+    (folder / "families.csv").write_text("\n".join(["child,parent", *tree]) + "\n")
     for photo in ("china.jpg", "flower.jpg"):
         Image.fromarray(load_sample_image(photo)).save(folder / photo)
     (folder / "network.onnx").write_bytes(small_network())
@@ -297,7 +309,9 @@ def test_what_is_inside_a_model_file(examples: Path) -> None:
     several = ImageClassifier(features="hog@32", heads=["knn"], random_state=0).fit(examples / "scenes.csv")
     priced = ImageClassifier(features="hog@32", heads=["knn"], costs={"daisy": {"rose": 2}}, random_state=0)
     priced.fit(examples / "flowers")
-    models = read_model_file(examples / "digits.onnx"), several.model_, priced.model_
+    in_tree = ImageClassifier(features="hog@32", heads=["knn"], taxonomy={"daisy": "aster"}, random_state=0)
+    in_tree.fit(examples / "flowers")
+    models = read_model_file(examples / "digits.onnx"), several.model_, priced.model_, in_tree.model_
     keys = {key for model in models for key in model.details}
     table = page_text("model-file").partition("Under `genus.details`")[2].partition("To read them")[0]
     assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == keys

@@ -35,6 +35,7 @@ from genus.images.preprocess import Preprocess
 
 FORMAT_VERSION = 2
 _PLAIN_FORMAT = 1  # of a file with one label an image, which older versions read as well
+_BULKY = ("learned_from", "memory")  # for programs only
 _MARK_BYTES = 6  # of a content hash: among 100,000 images one in a billion strangers is mistaken for one
 _MAX_BYTES = 2 << 30  # protobuf's own limit
 
@@ -46,6 +47,17 @@ def image_marks(content_hashes: Sequence[str]) -> str:
     """
     marks = sorted({bytes.fromhex(content)[:_MARK_BYTES] for content in content_hashes})
     return base64.b64encode(b"".join(marks)).decode("ascii")
+
+
+def joined_marks(*texts: str) -> str:
+    """Join what `image_marks` returned for several sets of images."""
+    every = {mark for text in texts for mark in _marks(text)}
+    return base64.b64encode(b"".join(sorted(every))).decode("ascii")
+
+
+def _marks(text: str) -> list[bytes]:
+    marks = base64.b64decode(text)
+    return [marks[i : i + _MARK_BYTES] for i in range(0, len(marks), _MARK_BYTES)]
 
 
 class ExportableHead(Protocol):
@@ -133,9 +145,12 @@ class ModelFile:
 
     def n_seen(self, content_hashes: Sequence[str]) -> int:
         """Count the images that the model learned from, by what `image_marks` left in the file."""
-        marks = base64.b64decode(self.details.get("learned_from", ""))
-        known = {marks[i : i + _MARK_BYTES] for i in range(0, len(marks), _MARK_BYTES)}
-        return sum(bytes.fromhex(content)[:_MARK_BYTES] in known for content in content_hashes)
+        return sum(self.has_seen(content_hashes))
+
+    def has_seen(self, content_hashes: Sequence[str]) -> list[bool]:
+        """Say of each image whether the model learned from it."""
+        known = set(_marks(self.details.get("learned_from", "")))
+        return [bytes.fromhex(content)[:_MARK_BYTES] in known for content in content_hashes]
 
     def to_dict(self) -> dict[str, Any]:
         """Return what is inside as plain values, for `genus info --json`."""
@@ -145,7 +160,7 @@ class ModelFile:
             "classes": list(self.classes),
             "preprocess": json.loads(self.preprocess.to_json()),
             "features": dict(self.features),
-            **{key: value for key, value in self.details.items() if key != "learned_from"},
+            **{key: value for key, value in self.details.items() if key not in _BULKY},
         }
 
 

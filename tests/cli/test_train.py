@@ -158,7 +158,17 @@ class TestOptions:
         assert found["metric"] == "log_loss"
 
     def test_a_time_budget_leaves_candidates_out_and_says_so(self, here: Path, digits: Path) -> None:
-        found = done("train", digits, "--time-budget", "0.01", "--no-report", "--json", *CHEAP).json
+        found = done(
+            "train",
+            digits,
+            "--time-budget",
+            "0.01",
+            "--no-report",
+            "--json",
+            *CHEAP,
+            "--heads",
+            "knn,lda,logistic",
+        ).json
         assert found["not_tried"]
         assert any("time budget" in note for note in found["notes"])
 

@@ -87,7 +87,7 @@ def choose_calibration(
     check_calibration(method, several=truth.several)
     logits = np.asarray(logits, np.float32)
     fits = _LABELS if truth.several else _ONE_CLASS
-    before = _figures(logits, truth)
+    before = figures(logits, truth)
     if method == "none":
         return _unchanged(before, len(logits)), logits
     if len(logits) < _LEAST_ROWS:
@@ -101,7 +101,7 @@ def choose_calibration(
     unseen = {name: _cross_fitted(fits[name], logits, truth, fold) for name in names}
     losses = {name: -truth.gains("log_loss", found) for name, found in unseen.items()}
     chosen = _simplest(losses) if method == "auto" else method
-    after = _figures(unseen[chosen], truth)
+    after = figures(unseen[chosen], truth)
     calibration = Calibration(
         chosen,
         fits[chosen](logits, truth.y),
@@ -118,15 +118,15 @@ def choose_calibration(
     return calibration, unseen[chosen]
 
 
-_Figures = tuple[float, float, tuple[ReliabilityBin, ...]]
+Figures = tuple[float, float, tuple[ReliabilityBin, ...]]
 
 
-def _unchanged(figures: _Figures, n: int, note: str = "") -> Calibration:
-    loss, error, bins = figures
+def _unchanged(known: Figures, n: int, note: str = "") -> Calibration:
+    loss, error, bins = known
     return Calibration("none", Identity(), n, loss, loss, error, error, {"none": loss}, bins, bins, note)
 
 
-def _figures(logits: Floats, truth: Truth) -> _Figures:
+def figures(logits: Floats, truth: Truth) -> Figures:
     """Return the log-loss, the expected calibration error and the bins it is of."""
     bins = reliability_bins(*truth.confidence(logits))
     n = sum(b.n for b in bins)

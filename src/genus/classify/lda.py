@@ -102,7 +102,8 @@ def _solve_shrunk(within: Floats, means: Floats, shrinkage: float, average: Any)
     from scipy.linalg.lapack import get_lapack_funcs
 
     shrunk = within * within.dtype.type(1 - shrinkage)
-    shrunk[np.diag_indices_from(shrunk)] += shrinkage * average + np.finfo(within.dtype).tiny
+    # the least there is where every class has one row: its square still leaves float32 room for the scores
+    shrunk[np.diag_indices_from(shrunk)] += shrinkage * average + np.finfo(within.dtype).eps ** 2
     solve = get_lapack_funcs(("posv",), (shrunk,))[0]
     _, coef, info = solve(shrunk.T, means.T, lower=True, overwrite_a=True)
     if info != 0:  # all rows of a class alike, or next to no shrinkage: only the means are left to go by

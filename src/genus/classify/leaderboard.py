@@ -54,8 +54,8 @@ class LeaderboardRow:
     note: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON-able values."""
-        return asdict(self)
+        """Return the fields as JSON-able values; what was not measured is None."""
+        return {k: None if v != v else v for k, v in asdict(self).items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +170,7 @@ class Selection:
         return {
             "metric": self.metric,
             "winner": self.winner_row.to_dict(),
-            "score_nested": self.score_nested,
+            "score_nested": None if self.score_nested != self.score_nested else self.score_nested,
             "leaderboard": [row.to_dict() for row in self.leaderboard],
             "calibration": self.calibration.to_dict(),
             "stopped_early": self.stopped_early,

@@ -38,6 +38,7 @@ from genus.cli.options import (
 )
 from genus.cli.output import check_different, print_json
 from genus.cli.training import print_plan, print_result
+from genus.errors import ParameterError
 from genus.files import check_writable
 
 if TYPE_CHECKING:
@@ -143,6 +144,26 @@ def train(
             "--no-refit", help="Keep the model that was judged; do not learn from all images after."
         ),
     ] = False,
+    unlabelled: Annotated[
+        str | None,
+        typer.Option(
+            "--unlabelled",
+            metavar="FOLDER",
+            help="More images without labels; they help where there are up to 5 labelled ones a class.",
+        ),
+    ] = None,
+    add_to: Annotated[
+        str | None,
+        typer.Option(
+            "--add-to",
+            metavar="MODEL",
+            help="Add DATA's images and classes to this model, without its old images; --output is the new model.",
+        ),
+    ] = None,
+    no_memory: Annotated[
+        bool,
+        typer.Option("--no-memory", help="Keep nothing in the model that --add-to would need (about 1 MB)."),
+    ] = False,
     report: Annotated[
         str | None,
         typer.Option(
@@ -183,6 +204,7 @@ def train(
       genus train labels.csv --group-column patient --metric macro_f1
       genus train plants/ --taxonomy folders
       genus train findings.csv --multi-label --aim 'recall>=0.95'
+      genus train more_flowers/ --add-to flowers.onnx -o all_flowers.onnx
       genus train flowers/ --dry-run
     """
     console = Console(quiet)
@@ -190,6 +212,7 @@ def train(
     page = None if dry_run else _check_outputs(model, report, no_report=no_report, force=force)
 
     from genus.estimators.classifier import ImageClassifier
+    from genus.model_file import read_model_file
 
     classifier = ImageClassifier(
         preset.value,
@@ -204,6 +227,7 @@ def train(
         time_budget=time_budget,
         test_size=test_size,
         refit=not no_refit,
+        memory=not no_memory,
         runtime=make_runtime(engine=engine, workers=workers, max_pixels=max_pixels, cache=not no_cache),
         random_state=seed,
     )
@@ -211,11 +235,15 @@ def train(
     dataset = read_named(
         data, reader, *columns, multilabel=multi_label, separator=label_separator, taxonomy=taxonomy
     )
+    if add_to is not None:
+        check_addable(heads=heads, features=features, costs=costs, dry_run=dry_run, unlabelled=unlabelled)
+        classifier.resume(read_model_file(add_to))
     if dry_run:
         plan = classifier.plan(dataset)
         print_json(plan.to_dict()) if json else print_plan(plan)
         return
-    classifier.fit(dataset, progress=console, command=shlex.join(context.obj))
+    command = shlex.join(context.obj)
+    classifier.partial_fit(dataset, unlabelled=unlabelled, progress=console, command=command)
     _save(classifier, dataset, model, page, force=force)
     if json:
         print_json({**classifier.result_.to_dict(), "model": model, "report": page})
@@ -231,6 +259,12 @@ def _check_outputs(model: Path, report: str | None, *, no_report: bool, force: b
     page = check_writable(report or model.with_suffix(".report.html"), force=force)
     check_different(str(model), str(page))
     return page
+
+
+def check_addable(**options: object) -> None:
+    """Raise for options that say how to train anew: what is added to a model follows the model."""
+    if wrong := [f"--{name.replace('_', '-')}" for name, value in options.items() if value]:
+        raise ParameterError(f"{', '.join(wrong)} cannot go with --add-to, which follows the model added to.")
 
 
 def read_cost_file(path: str) -> dict[str, dict[str, object]]:

@@ -41,14 +41,17 @@ _MAX_LABELS = 20
 
 def print_result(result: "TrainingResult", model: Path, report: Path | None) -> None:
     """Print what training found out."""
+    from genus.report.training_words import judged_on, more_images
     from genus.report.words import count, duration
 
     print_line(f"{count(result.n_images, 'image')} {_sorts(result)} from {result.origin}.")
-    print_line(f"Learned from {result.n_train:,}, judged on {result.n_test:,} others ({result.test_kind}).")
+    print_line(judged_on(result))
     print_line()
     print_headline(result.evaluation, result.test.coverages)
     print_surest(result.test)
     print_taxa(result.test)
+    if said := more_images(result.learning_curve):
+        print_line(said)
     print_line()
     _print_leaderboard(result)
     print_notes((*result.notes, *result.evaluation.notes))
@@ -174,7 +177,7 @@ def _print_leaderboard(result: "TrainingResult") -> None:
     rows = [("", "Tried", result.metric.replace("_", " "), "", "tried in", "images/s")]
     for row in leaderboard(result)[:_MAX_ROWS]:
         if row.score is None:
-            rows.append(("", row.name, "", "", row.note, ""))
+            rows.append(("*" if row.is_winner else "", row.name, "", "", row.note, ""))
             continue
         half = 0.0 if row.low is None else row.score - row.low
         rows.append(

@@ -4,15 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix, diags
-from scipy.sparse.linalg import splu
-from sklearn.neighbors import kneighbors_graph
 
 from genus.cluster.prototypes import nearest_rows
+from genus.propagation import label_reach
 
-_NEIGHBORS = 10
-_SHARPNESS = 3  # links weigh the cosine to this power
-_ALPHA = 0.95  # how far labels travel: the share that a row takes from its neighbours
 _NOTHING = 1e-12
 
 Floats = NDArray[np.float32]
@@ -39,8 +34,7 @@ def spread_labels(X: Floats, parts: Sequence[Labels]) -> tuple[Labels, Labels]:
 
     Notes
     -----
-    Zhou, Bousquet, Lal, Weston and Schoelkopf (2004), "Learning with local and global consistency", NIPS: with the
-    normalised graph S, labels Y become (I - alpha S)^-1 Y. The groups' shares are then divided by their sums, so that
+    Labels travel as `genus.propagation.label_reach` says. The groups' shares are then divided by their sums, so that
     much-connected groups do not swallow others (class mass normalisation, Zhu, Ghahramani and Lafferty, 2003).
 
     Examples
@@ -53,7 +47,7 @@ def spread_labels(X: Floats, parts: Sequence[Labels]) -> tuple[Labels, Labels]:
     """
     known = np.concatenate(list(parts))
     groups = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-    reach = _reach(X, known)  # (n, m): how much of each known row's label arrives where
+    reach = label_reach(X, known)  # (n, m): how much of each known row's label arrives where
     shares = _summed(reach, groups, len(parts))
     masses = np.maximum(shares.sum(axis=0), _NOTHING)
     labels = (shares / masses).argmax(axis=1)
@@ -65,20 +59,6 @@ def spread_labels(X: Floats, parts: Sequence[Labels]) -> tuple[Labels, Labels]:
     own[np.arange(len(known)), groups] = reach[known, np.arange(len(known))]
     held_out = ((shares[known] - own) / masses).argmax(axis=1)
     return labels.astype(np.int64), held_out.astype(np.int64)
-
-
-def _reach(X: Floats, known: Labels) -> NDArray[np.float64]:
-    n = len(X)
-    graph = kneighbors_graph(X, min(_NEIGHBORS, n - 1), include_self=False).tocoo()
-    cosines = (X[graph.row] * X[graph.col]).sum(axis=1, dtype=np.float64)
-    links = csr_matrix((cosines.clip(min=_NOTHING) ** _SHARPNESS, (graph.row, graph.col)), shape=(n, n))
-    links = links + links.T
-    scale = diags(1 / np.sqrt(np.maximum(np.asarray(links.sum(axis=1)).ravel(), _NOTHING)))
-    system = diags(np.ones(n)) - _ALPHA * (scale @ links @ scale)
-    sources = np.zeros((n, len(known)))
-    sources[known, np.arange(len(known))] = 1
-    reached: NDArray[np.float64] = splu(system.tocsc()).solve(sources)
-    return reached.clip(min=0)
 
 
 def _summed(reach: NDArray[np.float64], groups: Labels, k: int) -> NDArray[np.float64]:

@@ -1,6 +1,7 @@
 """`ImageClassifier`: labelled images in, a tried, evaluated, portable classifier out."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from os import PathLike
 from typing import Any, Self
 
@@ -14,6 +15,7 @@ from genus.data.dataset import Dataset
 from genus.data.read import read_dataset
 from genus.data.taxonomies import TaxonomySource, TaxonomyWish
 from genus.errors import ParameterError
+from genus.estimators.adding import add_images
 from genus.estimators.planning import plan_training
 from genus.estimators.result import TrainingPlan
 from genus.estimators.training import TrainingOptions, train
@@ -70,6 +72,9 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         With one class an image: what it costs to take an image of one class for another, true by predicted: a (c, c)
         array in the order of the sorted classes, or by name, as in `{"tumour": {"healthy": 20}}` (what is left out
         costs 1). `predict` then answers what costs least; probabilities stay as they are.
+    memory : bool, default True
+        Whether the model keeps what `partial_fit` needs: the classes' means and the spread around them, about a
+        megabyte. No single image can be told from it unless it is alone in its class.
     runtime : Runtime or None
         Engine, workers, cache, limits: nothing that changes what is learned.
     random_state : int or None
@@ -116,6 +121,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         refit: bool = True,
         class_weight: str | None = "auto",
         calibration: str = "auto",
+        memory: bool = True,
         runtime: Runtime | None = None,
         random_state: int | None = None,
     ) -> None:
@@ -133,10 +139,19 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.refit = refit
         self.class_weight = class_weight
         self.calibration = calibration
+        self.memory = memory
         self.runtime = runtime
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None, *, progress: Progress = SILENT, command: str | None = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        unlabelled: Any = None,
+        progress: Progress = SILENT,
+        command: str | None = None,
+    ) -> Self:
         """Train.
 
         Parameters
@@ -145,6 +160,9 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             Anything `genus.read_dataset` reads.
         y : sequence of n labels, of n lists of labels, indicator matrix (n, c), or None
             For images in a list or array.
+        unlabelled : images or None
+            A pile of images of the same kind without labels, which helps where there are up to five labelled ones a
+            class; anything `genus.read_dataset` reads.
         progress : Progress
             Told what is being done.
         command : str or None
@@ -158,10 +176,77 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             A parameter cannot work.
         """
         options = self._options(command)
+        if unlabelled is not None:
+            options = replace(options, unlabelled=read_dataset(unlabelled))
         data = self._read(X, y)
         self.model_, self.result_ = train(data, options, progress=progress)
         self.classes_ = _in_given_type(self.model_.classes, y)
         self._predictor = Predictor(self.model_, options.runtime)
+        return self
+
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        unlabelled: Any = None,
+        progress: Progress = SILENT,
+        command: str | None = None,
+    ) -> Self:
+        """Add images and classes without the images learned from before; the first call is `fit`.
+
+        The classifier becomes a linear discriminant analysis, and `result_` tells of the new images only (see
+        `genus.estimators.adding.add_images`).
+
+        Parameters
+        ----------
+        X, y, unlabelled, progress, command
+            As for `fit`; only the first call heeds `unlabelled`.
+
+        Raises
+        ------
+        DataError
+            There are no labelled images that are new and can be read.
+        ParameterError
+            The model has no memory: `memory=False`, or several labels an image.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> digits = load_digits()
+        >>> images = np.repeat(np.repeat(digits.images[:200] * 15, 8, 1), 8, 2).astype(np.uint8)
+        >>> small, more = digits.target[:200] < 3, digits.target[:200] == 3
+        >>> clf = ImageClassifier("fast", features="thumbnail@32", random_state=0)
+        >>> clf = clf.fit(images[small], digits.target[:200][small])
+        >>> clf.partial_fit(images[more], digits.target[:200][more]).classes_
+        array([0, 1, 2, 3])
+        """
+        if not hasattr(self, "model_"):
+            return self.fit(X, y, unlabelled=unlabelled, progress=progress, command=command)
+        old, runtime = self.classes_, self.runtime or Runtime()
+        self.model_, self.result_ = add_images(
+            self.model_,
+            self._read(X, y),
+            runtime=runtime,
+            random_state=self.random_state,
+            command=command,
+            progress=progress,
+        )
+        given = {str(name): name for name in old.tolist()}
+        if y is not None and not isinstance(y, Dataset):
+            given |= {str(name): name for name in _single_labels(y)}
+        self.classes_ = np.asarray([given.get(name, name) for name in self.model_.classes])
+        self._predictor = Predictor(self.model_, self.runtime)
+        return self
+
+    def resume(self, model: ModelFile) -> Self:
+        """Take a finished model, as `genus.model_file.read_model_file` reads it, to predict with and to add to.
+
+        `result_` and what hangs on it stay unknown until `partial_fit` or `fit`.
+        """
+        self.model_ = model
+        self.classes_ = np.asarray(model.classes)
+        self._predictor = Predictor(model, self.runtime)
         return self
 
     def plan(self, X: Any, y: Any = None) -> TrainingPlan:
@@ -257,7 +342,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         model.save(path, force=force)
 
     def _fitted(self) -> Self:
-        check_is_fitted(self, "result_")
+        check_is_fitted(self, "model_")
         return self
 
     def _read(self, X: Any, y: Any) -> Dataset:
@@ -286,6 +371,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             refit=self.refit,
             class_weight=self.class_weight,
             calibration=self.calibration,
+            memory=self.memory,
             runtime=self.runtime or Runtime(),
             random_state=self.random_state,
             command=command,

@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genus.classify.few import is_few
 from genus.data.dataset import Dataset
 from genus.data.duplicates import duplicate_groups
 from genus.data.splits import join_groups, split_off
 from genus.errors import DataError
+from genus.estimators.result import IN_TURN
 from genus.features.table import FeatureTable
 
 
@@ -26,7 +28,7 @@ class Division:
     groups : (n,) int64
         Images that must stay together: duplicates, near duplicates and the data's own groups.
     kind : str
-        "given" or "held out".
+        "given", "held out" or, with a handful of images, "each in turn".
     notes : tuple of str
     """
 
@@ -67,8 +69,11 @@ def divide(
     *,
     test_size: float,
     random_state: int | None,
+    in_turn: bool = False,
 ) -> Division:
     """Decide on the test images: those the data marks, else a share cut off before anything else.
+
+    With `in_turn`, a handful of images are not divided: that needs a classifier chosen before it sees any of them.
 
     Raises
     ------
@@ -88,6 +93,8 @@ def divide(
             if name == "val":
                 notes = (*notes, "no test images are marked; the validation images judge the model instead")
             return Division(test, test if name == "test" else nothing, groups, "given", notes)
+    if in_turn and y.ndim == 1 and len(np.unique(groups)) > 1 and is_few(y, groups):
+        return Division(nothing, nothing, groups, IN_TURN, notes)
     aside = split_off(y, table.content_hashes, groups, size=test_size, random_state=random_state)
     if not aside.any():
         raise DataError(

@@ -84,8 +84,9 @@ def learn_features(
     runtime: Runtime,
     random_state: int | None,
     progress: Progress,
+    in_turn: bool = False,
 ) -> Learned:
-    """Compute the features of the labelled images and set the test images aside.
+    """Compute the features of the labelled images and set the test images aside (see `divide`).
 
     Raises
     ------
@@ -111,7 +112,7 @@ def learn_features(
     check(data, n_unreadable=len(table.skipped))
     skipped = (*dataset.skipped, *table.skipped)
     y: NDArray[Any] = _codes(data, data.classes) if data.label_sets is None else data.label_sets.values
-    division = divide(data, y, table, test_size=test_size, random_state=random_state)
+    division = divide(data, y, table, test_size=test_size, random_state=random_state, in_turn=in_turn)
     notes += division.notes
     if data.label_sets is not None:
         data, values, more = known_labels(data, y[~division.test])

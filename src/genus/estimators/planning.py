@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 
+from genus.classify.few import is_few
 from genus.classify.selection import plan as plan_selection
 from genus.data.dataset import Dataset
 from genus.errors import DataError, ImageError
@@ -46,6 +47,9 @@ def plan_training(dataset: Dataset, options: TrainingOptions) -> TrainingPlan:
         blocks=feature_set.blocks,
         class_weight=options.class_weight,  # type: ignore[arg-type]  # checked there
     )
+    names = tuple(dict.fromkeys(candidate.name for candidate in heads.candidates))
+    if isinstance(options.heads, str) and y.ndim == 1 and is_few(y, np.arange(rows)):
+        names = ("logistic",)  # chosen beforehand
     seconds = {
         "features": feature_seconds(data, feature_set, options.runtime),
         "selection": heads.expected_seconds,
@@ -60,7 +64,7 @@ def plan_training(dataset: Dataset, options: TrainingOptions) -> TrainingPlan:
         multilabel=data.is_multilabel,
         features=feature_set.name,
         n_features=feature_set.n_features,
-        heads=tuple(dict.fromkeys(candidate.name for candidate in heads.candidates)),
+        heads=names,
         seconds={name: round(value, 1) for name, value in seconds.items()},
         memory_mb=round(_BASE_MB + 4 * table_mb, 0),
     )

@@ -5,11 +5,15 @@ from typing import Any
 
 from genus.classify.calibration import Calibration
 from genus.classify.leaderboard import LeaderboardRow
+from genus.classify.learning_curve import LearningCurve
 from genus.data.dataset import SkippedImage
 from genus.judgement import EvaluationResult
 from genus.metrics.calibration import ReliabilityBin
 from genus.metrics.evaluation import Evaluation
 from genus.metrics.label_evaluation import LabelEvaluation
+
+IN_TURN = "each in turn"
+"""The `test_kind` where nothing was set aside: each image was judged by what was learned from the others."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,7 +32,8 @@ class TrainingResult:
     n_train, n_test : int
         Images used to choose and fit, and images kept for the honest figure.
     test_kind : str
-        "held out": cut off before anything else; "given": marked by the user.
+        "held out": cut off before anything else; "given": marked by the user; "each in turn": of a handful of
+        images, each was judged by a classifier that learned from the others.
     metric : str
         What the candidates were compared by.
     leaderboard : tuple of LeaderboardRow
@@ -53,6 +58,8 @@ class TrainingResult:
         How scores become probabilities, and what that changed in cross-validation.
     uncalibrated : tuple of ReliabilityBin
         The reliability of the winner on the test images, had it not been calibrated.
+    learning_curve : LearningCurve or None
+        Accuracy against images a class, and what more images should give; None where that was not measured.
     """
 
     origin: str
@@ -75,6 +82,7 @@ class TrainingResult:
     parity: dict[str, float]
     calibration: Calibration = Calibration()
     uncalibrated: tuple[ReliabilityBin, ...] = ()
+    learning_curve: LearningCurve | None = None
 
     @property
     def evaluation(self) -> Evaluation | LabelEvaluation:
@@ -111,6 +119,7 @@ class TrainingResult:
             "provenance": self.provenance,
             "parity": self.parity,
             "calibration": self.calibration.to_dict(),
+            "learning_curve": None if self.learning_curve is None else self.learning_curve.to_dict(),
         }
 
 

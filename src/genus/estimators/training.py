@@ -1,6 +1,5 @@
 """Training, step by step: features, division, selection, judgement, refit, model file."""
 
-import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,19 +12,23 @@ from numpy.typing import NDArray
 from genus.classify.calibration_choice import check_calibration
 from genus.classify.fitted import FittedHead, fit_final
 from genus.classify.leaderboard import Selection
+from genus.classify.learning_curve import LearningCurve
 from genus.classify.selection import select
 from genus.data.dataset import Dataset
 from genus.data.taxonomies import TaxonomyWish
 from genus.errors import ParameterError
+from genus.estimators.adding import memory_of
+from genus.estimators.curve_training import curve_of, training_folds
+from genus.estimators.few_training import has_few, is_judged_in_turn, judge_in_turn, pile_of, select_few
 from genus.estimators.label_training import metric_of
 from genus.estimators.learned import Learned, folds_of, learn_features
-from genus.estimators.provenance import provenance_of
+from genus.estimators.parity import N_IMAGES, measure_parity, parity_note
+from genus.estimators.provenance import data_hash, provenance_of
 from genus.estimators.result import TrainingResult
 from genus.estimators.taxonomy_training import find_tree
 from genus.estimators.uncalibrated import uncalibrated_bins
 from genus.features.feature_set import FeatureSet
 from genus.features.runtime import Runtime
-from genus.images.preprocess import load_image
 from genus.judgement import EvaluationResult, evaluate_label_sets, evaluate_predictions
 from genus.metrics.conformal import ConformalScores
 from genus.metrics.costs import Costs
@@ -34,9 +37,6 @@ from genus.metrics.sure import SureTaxa
 from genus.metrics.thresholds import Aim, Thresholds, tune_thresholds
 from genus.model_file import ModelFile, build_model_file, image_marks
 from genus.progress import SILENT, Progress
-
-_PARITY_IMAGES = 8
-PARITY_TOLERANCE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,8 @@ class TrainingOptions:
     refit: bool = True
     class_weight: str | None = "auto"
     calibration: str = "auto"
+    memory: bool = True
+    unlabelled: Dataset | None = None
     runtime: Runtime = field(default_factory=Runtime)
     random_state: int | None = None
     command: str | None = None
@@ -98,23 +100,55 @@ def train(
     with clock.stage("features"):
         learned = _features(dataset, options, progress)
     with clock.stage("selection"):
-        selection, compared_on, notes = _select(learned, options, clock, progress)
+        selection, compared_on, folds, notes = _select(learned, options, clock, progress)
     with clock.stage("evaluation"):
         judged = fit_final(selection, learned.table.X[learned.train], learned.y[learned.train])
         decision = _decision(learned, selection, compared_on, costs, options)
-        test, leak_note = _judge(learned, judged, decision, options)
+        if is_judged_in_turn(learned):
+            test = judge_in_turn(
+                learned,
+                selection,
+                compared_on,
+                costs=costs,
+                sure=decision.sure,
+                random_state=options.random_state,
+            )
+        else:
+            test, more = _judge(learned, judged, decision, options)
+            notes += more
     with clock.stage("refit"):
         rows, final = _refit(learned, selection, judged, options)
+    with clock.stage("learning curve"):
+        left = float("inf") if options.time_budget is None else options.time_budget - clock.elapsed
+        curve = curve_of(
+            learned, selection, folds, n_final=len(rows), seconds_left=left, random_state=options.random_state
+        )
     with clock.stage("model file"):
         model, parity = _write(learned, final, rows, selection, decision, test, options)
+        if curve is not None:
+            model = model.with_details(learning_curve=curve.to_dict())
     clock.seconds["total"] = clock.elapsed
-    result = TrainingResult(
-        origin=dataset.origin,
+    notes = [*learned.notes, *notes, *decision.notes, *parity_note(parity)]
+    return model, _result(learned, selection, judged, test, notes, model, clock, curve)
+
+
+def _result(
+    learned: Learned,
+    selection: Selection,
+    judged: FittedHead,
+    test: EvaluationResult,
+    notes: Sequence[str],
+    model: ModelFile,
+    clock: _Clock,
+    curve: LearningCurve | None,
+) -> TrainingResult:
+    return TrainingResult(
+        origin=learned.data.origin,
         n_images=len(learned.data),
         classes=learned.classes,
         counts=learned.data.counts(),
         n_train=len(learned.train),
-        n_test=len(learned.test),
+        n_test=len(test.names),
         test_kind=learned.division.kind,
         metric=selection.metric,
         leaderboard=selection.leaderboard,
@@ -122,15 +156,15 @@ def train(
         not_tried=selection.not_tried,
         test=test,
         skipped=learned.skipped,
-        notes=(*learned.notes, *notes, *decision.notes, *leak_note, *_parity_note(parity)),
-        features=options.feature_set.name,
+        notes=tuple(notes),
+        features=FeatureSet.from_dict(dict(model.features)).name,
         seconds={name: round(seconds, 3) for name, seconds in clock.seconds.items()},
         provenance=dict(model.details["provenance"]),
-        parity=parity,
-        calibration=final.calibration,
+        parity=dict(model.details["parity"]),
+        calibration=judged.calibration,
         uncalibrated=uncalibrated_bins(learned, judged),
+        learning_curve=curve,
     )
-    return model, result
 
 
 def _check(dataset: Dataset, options: TrainingOptions) -> Costs | None:
@@ -154,13 +188,18 @@ def _features(dataset: Dataset, options: TrainingOptions, progress: Progress) ->
         runtime=options.runtime,
         random_state=options.random_state,
         progress=progress,
+        in_turn=isinstance(options.heads, str),  # heads that somebody named are compared
     )
 
 
 def _select(
     learned: Learned, options: TrainingOptions, clock: _Clock, progress: Progress
-) -> tuple[Selection, NDArray[np.int64], list[str]]:
-    """Cross-validate on the training images; returns also the images that took part, and what to say."""
+) -> tuple[Selection, NDArray[np.int64], NDArray[np.int64], list[str]]:
+    """Cross-validate on the training images; returns also those that took part, all their folds, what to say."""
+    metric = metric_of(options.metric, multilabel=learned.multilabel)
+    if isinstance(options.heads, str) and has_few(learned):
+        pile = pile_of(learned, options.unlabelled, options.feature_set, options.runtime, progress)
+        return select_few(learned, metric, options.random_state, pile)
     rows, folds, notes = folds_of(learned, options.random_state)
     budget = None if options.time_budget is None else max(1e-3, options.time_budget - clock.elapsed)
     selection = select(
@@ -169,7 +208,7 @@ def _select(
         folds,
         heads=options.heads,
         blocks=learned.table.blocks,
-        metric=metric_of(options.metric, multilabel=learned.multilabel),
+        metric=metric,
         time_budget=budget,
         class_weight=options.class_weight,  # type: ignore[arg-type]  # checked there
         calibration=options.calibration,
@@ -177,11 +216,13 @@ def _select(
         progress=progress,
     )
     notes += selection.notes
+    if options.unlabelled is not None:
+        notes.append("the unlabelled images were not used: they help with up to 5 images a class only")
     if use := selection.winner_row.params.get("use"):
         notes.append(_features_note([block.name for block in learned.table.blocks], use))
     if selection.stopped_early:
         notes.append(f"the time budget left untried: {', '.join(selection.not_tried)}")
-    return selection, rows, notes
+    return selection, rows, training_folds(learned, rows, folds), notes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -313,50 +354,20 @@ def _write(
         "provenance": _provenance(learned, options),
         "learned_from": image_marks([contents[i] for i in rows]),
     }
+    if options.memory and not learned.multilabel:
+        details |= memory_of(learned, rows)
     model = build_model_file(options.feature_set, head, learned.classes, details)
-    parity = _parity(model, learned, head, options)
+    some = np.concatenate([learned.test, learned.train])[:N_IMAGES]
+    sources = [learned.data.sources[i] for i in some]
+    parity = measure_parity(model, head, learned.table.X[some], sources, options.runtime)
     return model.with_details(parity=parity), parity
 
 
-def _parity(
-    model: ModelFile, learned: Learned, head: FittedHead, options: TrainingOptions
-) -> dict[str, float]:
-    """Run a few images through the finished file and compare with the head on the extracted features."""
-    rows = np.concatenate([learned.test, learned.train])[:_PARITY_IMAGES]
-    limits = options.runtime.limits
-    pixels = [load_image(learned.data.sources[i], model.preprocess, limits).pixels for i in rows]
-    expected = head.predict_proba(learned.table.X[rows])
-    found: dict[str, float] = {}
-    for engine in ("onnxruntime",):
-        proba = model.open(engine=engine)(np.stack(pixels))["probabilities"]
-        found[engine] = round(float(np.abs(proba - expected).max()), 5)
-    return found
-
-
-def _parity_note(parity: dict[str, float]) -> tuple[str, ...]:
-    off = {engine: value for engine, value in parity.items() if value > PARITY_TOLERANCE}
-    return tuple(
-        f"the file run by {engine} differs by up to {value:.3f} in probability from the model as trained"
-        for engine, value in off.items()
-    )
-
-
-def _label_texts(data: Dataset) -> Sequence[str]:
-    """Return each image's label, or its labels, as text for the data's hash."""
-    if data.label_sets is None:
-        return [label or "" for label in data.labels or ()]
-    return ["|".join(data.label_sets[i]) for i in range(len(data))]
-
-
 def _provenance(learned: Learned, options: TrainingOptions) -> dict[str, Any]:
-    digest = hashlib.blake2b(digest_size=16)
-    pairs = zip(learned.table.content_hashes, _label_texts(learned.data), strict=True)
-    for content, label in sorted((content, label or "") for content, label in pairs):
-        digest.update(f"{content}\t{label}\n".encode("utf-8", "surrogateescape"))
     return {
         **provenance_of(options.command, options.random_state),
         "data": learned.data.origin,
-        "data_hash": digest.hexdigest(),
+        "data_hash": data_hash(learned.table.content_hashes, learned.data),
         "n_images": len(learned.data),
         "split": {"kind": learned.division.kind, "n_train": len(learned.train), "n_test": len(learned.test)},
         "refit_on_all": options.refit,

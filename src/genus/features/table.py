@@ -1,6 +1,6 @@
 """The features of many images, and what is known of each image beside them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -54,6 +54,11 @@ class FeatureTable:
 
     def __len__(self) -> int:
         return len(self.X)
+
+    def take(self, rows: NDArray[np.int64]) -> "FeatureTable":
+        """Return the table of some of its rows."""
+        infos = tuple(self.infos[i] for i in rows)
+        return replace(self, X=self.X[rows], kept=self.kept[rows], infos=infos, hashes=self.hashes[rows])
 
     @property
     def content_hashes(self) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ class Figure:
     label : str
         For people: "Balanced accuracy".
     value : float
-        The score; most lie in [0, 1].
+        The score; most lie in [0, 1]. NaN where it was not measured.
     low, high : float or None
         The interval; None where there are too few images to give one.
     is_share : bool
@@ -46,6 +46,8 @@ class Figure:
 
     def text(self) -> str:
         """Return the figure in one line, as the command line prints it."""
+        if self.value != self.value:
+            return "not measured"
         if self.low is None or self.high is None:
             return f"{self.value:.1%}" if self.is_share else f"{self.value:.3f}"
         if self.is_share:
@@ -112,7 +114,7 @@ class Evaluation:
     Attributes
     ----------
     n : int
-        Evaluated images, those of unknown classes not counted.
+        Evaluated images, those of unknown classes not counted. 0: nothing was measured.
     n_unknown : int
         Images whose true class the model does not know. It is always wrong on them; `metrics` leaves them out,
         except the figure `accuracy_with_unknown`.
@@ -193,7 +195,7 @@ class Evaluation:
             "n_unknown": self.n_unknown,
             "n_seen": self.n_seen,
             "classes": list(self.classes),
-            "metrics": [asdict(figure) for figure in self.metrics],
+            "metrics": [_known(figure) for figure in self.metrics],
             "confusion": cells.tolist(),
             "per_class": [asdict(row) for row in self.per_class],
             "reliability": [asdict(row) for row in self.reliability],
@@ -220,7 +222,7 @@ class Evaluation:
                 n_unknown=int(values["n_unknown"]),
                 n_seen=int(values.get("n_seen", 0)),
                 classes=classes,
-                metrics=tuple(Figure(**row) for row in values["metrics"]),
+                metrics=tuple(_figure(row) for row in values["metrics"]),
                 confusion=confusion,
                 per_class=tuple(ClassRow(**row) for row in values["per_class"]),
                 reliability=tuple(ReliabilityBin(**row) for row in values["reliability"]),
@@ -231,3 +233,34 @@ class Evaluation:
             raise DataError(
                 f"this is not an evaluation as Evaluation.to_dict() writes it: {type(error).__name__}: {error}."
             ) from error
+
+
+def unmeasured(classes: tuple[str, ...], reason: str) -> Evaluation:
+    """Return an evaluation on no images at all: no figure is known.
+
+    Examples
+    --------
+    >>> nothing = unmeasured(("cat", "dog"), "there is one image a class")
+    >>> nothing.accuracy.text(), nothing.to_dict()["metrics"][0]["value"]
+    ('not measured', None)
+    """
+    rows = (ClassRow(name, 0, 0, None, 0.0, 1.0, None, 0.0, 1.0, None, 0.0, 1.0) for name in classes)
+    return Evaluation(
+        n=0,
+        n_unknown=0,
+        classes=classes,
+        metrics=(Figure("accuracy", "Accuracy", float("nan"), None, None),),
+        confusion=np.zeros((len(classes), len(classes)), np.int64),
+        per_class=tuple(rows),
+        reliability=(),
+        notes=(f"Not measured: {reason}.",),
+    )
+
+
+def _known(figure: Figure) -> dict[str, Any]:
+    """Return a figure as JSON-able values: None where it was not measured, for JSON knows no NaN."""
+    return {**asdict(figure), "value": None if figure.value != figure.value else figure.value}
+
+
+def _figure(row: Mapping[str, Any]) -> Figure:
+    return Figure(**{**row, "value": float("nan") if row["value"] is None else row["value"]})

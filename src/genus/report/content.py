@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from genus.classify.learning_curve import LearningCurve
 from genus.metrics.conformal import Coverage
 from genus.metrics.evaluation import Evaluation
 from genus.metrics.risk_coverage import RiskCoverage
@@ -143,6 +144,8 @@ class ReportContent:
         How the classes fare as a tree.
     calibration : CalibrationContent or None
         What calibration did, where that is known.
+    learning_curve : LearningCurve or None
+        Accuracy against images a class.
     skipped : tuple of SkippedRow
         Images left out.
     notes : tuple of str
@@ -166,6 +169,7 @@ class ReportContent:
     surest: RiskCoverage | None = None
     taxa: TaxonomyEvaluation | None = None
     calibration: CalibrationContent | None = None
+    learning_curve: LearningCurve | None = None
     skipped: tuple[SkippedRow, ...] = ()
     notes: tuple[str, ...] = ()
     reproduce: Reproduce | None = None

@@ -13,6 +13,7 @@ from genus.report import words
 from genus.report.calibration import calibration_view
 from genus.report.charts import Scale, hundred_dots, reliability_plot, risk_plot
 from genus.report.content import ReportContent
+from genus.report.curve_chart import curve_plot
 from genus.report.label_content import LabelReportContent
 from genus.report.label_views import (
     curve_data,
@@ -25,6 +26,7 @@ from genus.report.label_views import (
     together_view,
 )
 from genus.report.taxa import taxa_view
+from genus.report.training_words import more_images
 from genus.report.views import (
     MAX_SKIPPED,
     classes_view,
@@ -81,16 +83,22 @@ def render_report(content: ReportContent | LabelReportContent) -> str:
         "surest_finding": words.surest(content.surest),
         "risk": None if content.surest is None else risk_plot(content.surest),
         "taxa": taxa_view(content.taxa),
+        "more_finding": more_images(content.learning_curve),
+        "curve": None if content.learning_curve is None else curve_plot(content.learning_curve),
         "headline": words.headline(evaluation),
-        "dots": hundred_dots(figure.value, figure.low or 0.0, 1.0 if figure.high is None else figure.high),
+        "dots": hundred_dots(figure.value, figure.low or 0.0, 1.0 if figure.high is None else figure.high)
+        if evaluation.n
+        else (),
         "scores": scores(evaluation),
         "leaders": leaders(content.leaderboard),
         "confusion": confusion_view(evaluation),
         "pictures": pictures,
         "classes": classes_view(evaluation),
-        "trust": words.trust(evaluation),
+        "trust": words.trust(evaluation) if evaluation.n else "",
         "calibration": calibration,
-        "reliability": reliability_plot(evaluation.reliability, before=calibration.before),
+        "reliability": reliability_plot(evaluation.reliability, before=calibration.before)
+        if evaluation.n
+        else None,
         "counts": counts_view(content),
         "notes": (*content.notes, *evaluation.notes),
         "skipped": content.skipped[:MAX_SKIPPED],

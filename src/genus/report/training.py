@@ -7,7 +7,7 @@ import numpy as np
 
 from genus.classify.leaderboard import LeaderboardRow as Candidate
 from genus.errors import ImageError
-from genus.estimators.result import TrainingResult
+from genus.estimators.result import IN_TURN, TrainingResult
 from genus.images.source import ImageSource, as_source
 from genus.images.thumbnail import data_uri, thumbnail
 from genus.judgement import EvaluationResult
@@ -30,6 +30,7 @@ from genus.report.words import costs_paid
 _SIZE = 136  # of a thumbnail, in pixels
 _QUALITY = 72
 
+_JUDGED = {"given": "marked as test", IN_TURN: "each by a classifier that learned from the others"}
 FindSource = Callable[[str], ImageSource]
 
 
@@ -53,12 +54,12 @@ def training_report(
     facts = [
         Fact("Model", _described(result.winner.name, result.features)),
         Fact("Images", f"{result.n_images:,} {kinds}"),
-        Fact("Kept for testing", f"{result.n_test:,} ({result.test_kind})"),
+        Fact("Judged on", f"{result.n_test:,} ({result.test_kind})"),
         Fact("Time", f"{result.seconds['total']:.1f} s"),
     ]
     if model:
         facts.append(Fact("File", model))
-    how = "marked as test" if result.test_kind == "given" else "set aside before anything else"
+    how = _JUDGED.get(result.test_kind, "set aside before anything else")
     shared: dict[str, Any] = {
         "title": title,
         "tested_on": f"{result.n_test:,} images {how}",
@@ -81,6 +82,7 @@ def training_report(
         coverages=result.test.coverages,
         surest=result.test.risk_coverage,
         taxa=result.test.taxa,
+        learning_curve=result.learning_curve,
         **shared,
     )
 
@@ -135,9 +137,9 @@ def leaderboard(result: TrainingResult) -> list[LeaderboardRow]:
     rows = [
         LeaderboardRow(
             name=_with_settings(row.name, row.params),
-            score=row.score,
-            low=row.score - row.spread,
-            high=row.score + row.spread,
+            score=_known(row.score),
+            low=_known(row.score - row.spread),
+            high=_known(row.score + row.spread),
             fit_seconds=row.fit_seconds,
             images_per_second=row.predict_images_per_second,
             is_winner=row is result.winner,
@@ -149,6 +151,10 @@ def leaderboard(result: TrainingResult) -> list[LeaderboardRow]:
     if n_more:
         rows.append(LeaderboardRow(f"and {n_more} other settings of these methods"))
     return rows
+
+
+def _known(value: float) -> float | None:
+    return None if value != value else value  # NaN: not measured
 
 
 def _best_of_each(result: TrainingResult) -> list[Candidate]:
@@ -215,7 +221,7 @@ def _picture(name: str, sources: Mapping[str, ImageSource] | None) -> str | None
 
 def _class_counts(result: TrainingResult) -> tuple[ClassCount, ...]:
     names, counts = np.unique(result.test.true, return_counts=True)
-    tested = dict(zip(names.tolist(), counts.tolist(), strict=True))
+    tested = dict(zip(names.tolist(), counts.tolist(), strict=True)) if result.test_kind != IN_TURN else {}
     return tuple(
         ClassCount(name, n_train=total - tested.get(name, 0), n_test=tested.get(name, 0))
         for name, total in result.counts.items()

@@ -63,6 +63,10 @@ def headline(evaluation: Evaluation) -> Headline:
     Right on 15 of 16 test images.
     """
     right, n, figure = evaluation.n_right, evaluation.n, evaluation.accuracy
+    if not n:
+        return Headline(
+            "How good it is was not measured.", "Test it on labelled images that it has not seen."
+        )
     if seen := evaluation.n_seen:
         which = "all of which" if seen >= n + evaluation.n_unknown else f"{count(seen)} of which"
         return Headline(
