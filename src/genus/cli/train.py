@@ -44,6 +44,7 @@ from genus.files import check_writable
 if TYPE_CHECKING:
     from genus.data.dataset import Dataset
     from genus.estimators.classifier import ImageClassifier
+    from genus.estimators.result import TrainingResult
 
 
 class MetricName(StrEnum):
@@ -243,12 +244,18 @@ def train(
         print_json(plan.to_dict()) if json else print_plan(plan)
         return
     command = shlex.join(context.obj)
-    classifier.partial_fit(dataset, unlabelled=unlabelled, progress=console, command=command)
+    classifier.partial_fit(
+        dataset, unlabelled=unlabelled, progress=console, command=command
+    )  # `fit`, if nothing is added to
     _save(classifier, dataset, model, page, force=force)
+    _show(classifier.result_, model, page, json=json)
+
+
+def _show(result: "TrainingResult", model: Path, page: Path | None, *, json: bool) -> None:
     if json:
-        print_json({**classifier.result_.to_dict(), "model": model, "report": page})
+        print_json({**result.to_dict(), "model": model, "report": page})
     else:
-        print_result(classifier.result_, model, page)
+        print_result(result, model, page)
 
 
 def _check_outputs(model: Path, report: str | None, *, no_report: bool, force: bool) -> Path | None:
