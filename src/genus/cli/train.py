@@ -243,10 +243,8 @@ def train(
         plan = classifier.plan(dataset)
         print_json(plan.to_dict()) if json else print_plan(plan)
         return
-    command = shlex.join(context.obj)
-    classifier.partial_fit(
-        dataset, unlabelled=unlabelled, progress=console, command=command
-    )  # `fit`, if nothing is added to
+    # the first partial_fit is a fit: so both ways are one
+    classifier.partial_fit(dataset, unlabelled=unlabelled, progress=console, command=shlex.join(context.obj))
     _save(classifier, dataset, model, page, force=force)
     _show(classifier.result_, model, page, json=json)
 
