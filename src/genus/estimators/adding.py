@@ -180,8 +180,13 @@ def _read(
     table = extract(labelled.sources, feature_set, runtime=runtime, progress=progress)
     new = np.flatnonzero(~np.asarray(model.has_seen(table.content_hashes), bool))
     if not len(new):
-        what = "has learned from them already" if len(table.kept) else "none can be read"
-        raise DataError(f"{dataset.origin}: nothing to add: of {len(labelled)} labelled images, {what}.")
+        n = f"{len(labelled):,}"
+        why = (
+            f"the model has learned from all {n} labelled images already"
+            if len(table.kept)
+            else f"none of the {n} labelled images can be read"
+        )
+        raise DataError(f"{dataset.origin}: nothing to add: {why}.")
     notes = list(dataset.notes)
     if len(new) < len(table.kept):
         notes.append(

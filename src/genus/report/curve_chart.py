@@ -52,7 +52,6 @@ def curve_plot(curve: LearningCurve, width: float = 320.0, height: float = 190.0
         return round(height * (1 - scale.place(share) / 100), 1)
 
     ahead = [(x(curve.now + s.more), s) for s in steps]
-    start = f"{x(last.per_class)},{y(last.accuracy)}"
     upper = [f"{at},{y(s.accuracy + s.high - s.gain)}" for at, s in ahead]
     lower = [f"{at},{y(s.accuracy + s.low - s.gain)}" for at, s in ahead]
     return CurvePlot(
@@ -69,8 +68,8 @@ def curve_plot(curve: LearningCurve, width: float = 320.0, height: float = 190.0
             for p in curve.points
         ),
         line=" ".join(f"{x(p.per_class)},{y(p.accuracy)}" for p in curve.points),
-        ahead=" ".join([start, *(f"{at},{y(s.accuracy)}" for at, s in ahead)]) if ahead else "",
-        band=" ".join([start, *upper, *lower[::-1]]) if ahead else "",
+        ahead=" ".join(f"{at},{y(s.accuracy)}" for at, s in ahead),
+        band=" ".join([*upper, *lower[::-1]]),
         x_ticks=tuple(Tick(x(n), f"{n:,}") for n in _ROUND if sizes[0] <= n <= max(sizes)),
         y_ticks=tuple(_shares(scale.start, scale.stop, height)),
     )
