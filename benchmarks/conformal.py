@@ -75,7 +75,7 @@ def answers(data: Dataset, seed: int) -> tuple[Any, dict[str, list[Any]], int]:
     proba = model.predict_proba(test)
     true = np.searchsorted(model.classes_, np.asarray(test.labels), sorter=np.argsort(model.classes_))
     true = np.argsort(model.classes_)[true]
-    scores = model._predictor.conformal(0.5)
+    scores = model._predictor.rules.conformal(0.5)
     sets = {
         kind: [scores.sets(proba, asked, by_class=kind == "by class") for asked in COVERAGES]
         for kind in ("plain", "by class")

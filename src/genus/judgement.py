@@ -20,6 +20,7 @@ from genus.metrics.label_conformal import LabelScores, measure_label_coverage
 from genus.metrics.risk_coverage import RiskCoverage, risk_coverage
 from genus.metrics.sure import SureTaxa
 from genus.metrics.thresholds import Thresholds
+from genus.metrics.unknown import Rejection
 
 if TYPE_CHECKING:
     from genus.metrics.evaluation import Evaluation
@@ -59,6 +60,8 @@ class EvaluationResult:
         Where the classes form a tree: how good the predictions are in it.
     costs : CostFigures or None
         What mistakes cost, where the model knows; all other figures are about the most probable class.
+    rejection : Rejection or None
+        How saying "unknown" does, where the model can; no other figure heeds it.
     """
 
     evaluation: "Evaluation | LabelEvaluation"
@@ -73,6 +76,7 @@ class EvaluationResult:
     thresholds: Thresholds | None = None
     taxa: "TaxonomyEvaluation | None" = None
     costs: CostFigures | None = None
+    rejection: Rejection | None = None
 
     @property
     def right(self) -> NDArray[np.bool_]:
@@ -104,6 +108,7 @@ class EvaluationResult:
             "risk_coverage": None if surest is None else surest.to_dict(),
             **({} if self.thresholds is None else {"thresholds": self.thresholds.to_dict()}),
             **({} if self.taxa is None else {"taxonomy": self.taxa.to_dict()}),
+            **({} if self.rejection is None else {"rejection": asdict(self.rejection)}),
         }
 
 

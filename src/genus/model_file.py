@@ -12,6 +12,7 @@ Inputs and outputs of every file:
 `logits`            float32 [N, C]                before the softmax, or the sigmoid
 `embedding`         float32 [N, d]                the pooled features
 `feature_map`       float32 [N, d0, h, w]         what was pooled by the main backbone; not in every file
+`novelty`           float32 [N]                   how unlike the training images it is; not in every file
 ==================  ============================  ==========================================================
 """
 
@@ -28,7 +29,7 @@ import numpy as np
 from genus._version import __version__
 from genus.errors import ModelFileError
 from genus.features.engines import Runner, open_runner
-from genus.features.feature_set import FeatureSet
+from genus.features.feature_set import FeatureSet, FeatureTensors
 from genus.files import atomic_write, check_writable
 from genus.graph import GraphBuilder
 from genus.images.preprocess import Preprocess
@@ -58,6 +59,13 @@ def joined_marks(*texts: str) -> str:
 def _marks(text: str) -> list[bytes]:
     marks = base64.b64decode(text)
     return [marks[i : i + _MARK_BYTES] for i in range(0, len(marks), _MARK_BYTES)]
+
+
+class ExportableNovelty(Protocol):
+    """What the model file needs to tell how unlike the training images an image is."""
+
+    def export(self, graph: GraphBuilder, x: str, n_features: int) -> str:
+        """Add the operators from features [N, n_features] to a score [N]; returns the tensor's name."""
 
 
 class ExportableHead(Protocol):
@@ -110,7 +118,7 @@ class ModelFile:
     ) -> Runner:
         """Prepare the graph for running (see `genus.features.engines.open_runner`)."""
         # distances to stored rows are differences of nearly equal numbers: bfloat16 has too few digits for them
-        stores_rows = self.details.get("head", {}).get("n_stored_examples", 0) > 0
+        stores_rows = self.details.get("head", {}).get("n_stored_examples", 0) > 0 or "novelty" in outputs
         return open_runner(
             self.data,
             engine=engine,
@@ -165,7 +173,11 @@ class ModelFile:
 
 
 def build_model_file(
-    feature_set: FeatureSet, head: ExportableHead, classes: tuple[str, ...], details: Mapping[str, Any]
+    feature_set: FeatureSet,
+    head: ExportableHead,
+    classes: tuple[str, ...],
+    details: Mapping[str, Any],
+    novelty: ExportableNovelty | None = None,
 ) -> ModelFile:
     """Join a feature set and a fitted head to one graph from pixels to probabilities.
 
@@ -179,11 +191,14 @@ def build_model_file(
         Names of the head's columns.
     details : mapping
         JSON-able values for the metadata (see `ModelFile.details`).
+    novelty : ExportableNovelty or None
+        What makes the output `novelty`.
     """
     b = GraphBuilder()
     tensors = feature_set.build(b, "images")
     logits = head.export(b, tensors.features)
-    return _finish(b, feature_set, tensors.features, logits, tensors.feature_map, classes, details)
+    score = None if novelty is None else novelty.export(b, tensors.features, feature_set.n_features)
+    return _finish(b, feature_set, tensors, logits, score, classes, details)
 
 
 def build_pretrained_file(
@@ -200,15 +215,15 @@ def build_pretrained_file(
     tensors = feature_set.build(b, "images")
     if tensors.logits is None:
         raise ModelFileError(f"{feature_set.name}: this backbone has no classes of its own.")
-    return _finish(b, feature_set, tensors.features, tensors.logits, tensors.feature_map, classes, details)
+    return _finish(b, feature_set, tensors, tensors.logits, None, classes, details)
 
 
 def _finish(
     b: GraphBuilder,
     feature_set: FeatureSet,
-    features: str,
+    tensors: FeatureTensors,
     logits: str,
-    feature_map: str | None,
+    novelty: str | None,
     classes: tuple[str, ...],
     details: Mapping[str, Any],
 ) -> ModelFile:
@@ -216,9 +231,11 @@ def _finish(
     proba = b.op("Sigmoid", logits) if several else b.op("Softmax", logits, axis=1)
     b.output(proba, "probabilities", np.float32, ["N", len(classes)])
     b.output(logits, "logits", np.float32, ["N", len(classes)])
-    b.output(features, "embedding", np.float32, ["N", feature_set.n_features])
-    if feature_map is not None:
-        b.output(feature_map, "feature_map", np.float32, ["N", "channels", "h", "w"])
+    b.output(tensors.features, "embedding", np.float32, ["N", feature_set.n_features])
+    if tensors.feature_map is not None:
+        b.output(tensors.feature_map, "feature_map", np.float32, ["N", "channels", "h", "w"])
+    if novelty is not None:
+        b.output(novelty, "novelty", np.float32, ["N"])
     side = feature_set.preprocess
     model = b.model([("images", np.uint8, ["N", side.height, side.width, 3])])
     model.producer_version = __version__

@@ -4,7 +4,7 @@ No scikit-learn is imported here, so that one prediction from the command line s
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genus.data.dataset import Dataset, SkippedImage
-from genus.errors import DataError, ImageError, ParameterError
+from genus.errors import DataError, ImageError
 from genus.features.engines import Runner
 from genus.features.in_order import in_order
 from genus.features.runtime import Runtime
@@ -24,15 +24,13 @@ from genus.judgement import (
     as_label_sets,
     evaluate_label_sets,
     evaluate_predictions,
-    name_sets,
 )
-from genus.metrics.conformal import ConformalScores, check_coverage
-from genus.metrics.costs import Costs
+from genus.judgement_of_unknown import with_rejection
+from genus.metrics.conformal import ConformalScores
 from genus.metrics.label_conformal import LabelScores
-from genus.metrics.sure import SureTaxa
-from genus.metrics.thresholds import Thresholds
 from genus.model_file import ModelFile, read_model_file
 from genus.progress import SILENT, Progress
+from genus.rules import Rules
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,12 +47,15 @@ class PredictedBatch:
         The images of this batch that could not be read, with the index of their source.
     content_hashes : tuple of k str
         What the images are, byte by byte.
+    novelty : (k,) float32 or None
+        How unlike the training images they are, where that was asked for.
     """
 
     indices: NDArray[np.int64]
     proba: NDArray[np.float32]
     skipped: tuple[tuple[int, SkippedImage], ...]
     content_hashes: tuple[str, ...]
+    novelty: NDArray[np.float32] | None = None
 
 
 class Predictor:
@@ -71,6 +72,8 @@ class Predictor:
     ----------
     classes_ : (c,) str
         Class names, in the order of the columns of `predict_proba`.
+    rules : Rules
+        How probabilities become names: thresholds, sets, costs, trees, the unknown.
 
     Examples
     --------
@@ -84,7 +87,8 @@ class Predictor:
         self.model = model
         self.runtime = runtime or Runtime()
         self.classes_ = np.asarray(model.classes)
-        self._runners: dict[tuple[int, bool], Runner] = {}
+        self.rules = Rules(model)
+        self._runners: dict[tuple[int, bool, bool], Runner] = {}
 
     def predict(
         self,
@@ -94,6 +98,7 @@ class Predictor:
         by_class: bool = False,
         threshold: float | Mapping[str, float] | None = None,
         costs: Any = None,
+        reject: float | str | None = None,
     ) -> NDArray[Any]:
         """Return the most probable class name of each image, or sets of names.
 
@@ -113,107 +118,30 @@ class Predictor:
         costs : matrix, mapping, or None
             What mistakes cost (see `genus.metrics.costs.Costs.of`): return the cheapest answer instead of the most
             probable one. None for the costs in the file, if there are any; False for none.
+        reject : float, "auto" or None
+            Between 0 and 1: answer "unknown" for images less like the training images than all but so large a share of
+            known ones is; "auto" is 0.05. None: name a class for any image.
 
         Returns
         -------
         (n,) str, or for sets of names (n,) object
-            Names; or tuples of names, the most probable first.
+            Names; or tuples of names, the most probable first; "unknown" alone for what is rejected.
 
         Raises
         ------
         ImageError
             An image cannot be read; use `stream` to be told and go on.
         ParameterError
-            `coverage` or `threshold` is not between 0 and 1, or the model has nothing to make sets from.
+            `coverage`, `threshold` or `reject` is not between 0 and 1, or the model has not what it takes.
         """
-        choose = self.chooser(coverage, by_class=by_class, threshold=threshold)
-        proba = self.predict_proba(images)
-        if choose is None:
-            priced = self.costs(costs)
-            return np.asarray(self.classes_[proba.argmax(axis=1)] if priced is None else priced.names(proba))
-        return name_sets(proba, choose(proba), self.model.classes)
+        answers = self.rules.answers(
+            coverage=coverage, by_class=by_class, threshold=threshold, costs=costs, reject=reject
+        )
+        return answers(*self.run(images, novelty=answers.needs_novelty))
 
-    def chooser(
-        self,
-        coverage: float | None = None,
-        *,
-        by_class: bool = False,
-        threshold: float | Mapping[str, float] | None = None,
-    ) -> Callable[[NDArray[np.float32]], NDArray[np.bool_]] | None:
-        """Return what chooses names from probabilities, (n, c) to bool (n, c); None: the most probable one.
-
-        Raises
-        ------
-        ParameterError
-            See `predict`.
-        """
-        several = self.model.multilabel
-        if threshold is not None and (not several or coverage is not None):
-            with_one = "a threshold is for models with several labels an image; this one names one class"
-            raise ParameterError(f"{with_one}." if not several else "take either a threshold or a coverage.")
-        if coverage is not None:
-            scores = self.conformal(coverage)
-            if isinstance(scores, LabelScores):
-                return lambda proba: scores.sets(proba, coverage)
-            return lambda proba: scores.sets(proba, coverage, by_class=by_class)
-        if not several:
-            return None
-        tuned = self.thresholds()
-        return (tuned if threshold is None else tuned.changed(threshold)).apply
-
-    def costs(self, given: Any = None) -> Costs | None:
-        """Return what mistakes cost: as given, else as the file says, else None; False is None.
-
-        Raises
-        ------
-        ParameterError
-            They do not fit the classes, or the model gives several labels an image.
-        """
-        stored = self.model.details.get("costs")
-        if given is False or (given is None and stored is None):
-            return None
-        if self.model.multilabel:
-            raise ParameterError(
-                "with several labels an image, say what a missed label costs when training: aim."
-            )
-        return Costs.of(stored if given is None else given, self.model.classes)
-
-    def thresholds(self) -> Thresholds:
-        """Return the thresholds in the file of a model with several labels an image.
-
-        Raises
-        ------
-        ParameterError
-            It names one class an image.
-        """
-        if not self.model.multilabel:
-            raise ParameterError("this model names one class an image, so it has no thresholds.")
-        return Thresholds.from_dict(self.model.details["thresholds"], self.model.classes)
-
-    def conformal(self, coverage: float) -> ConformalScores | LabelScores:
-        """Return what sets of names are made with.
-
-        Raises
-        ------
-        ParameterError
-            `coverage` is not between 0 and 1, or the model has nothing to make sets from.
-        """
-        check_coverage(coverage)
-        found = self._scores()
-        if found is None:
-            raise ParameterError(
-                "this model cannot say how many names are enough: it is no classifier that this version of Genus has "
-                "trained. Train it anew."
-            )
-        return found
-
-    def _scores(self) -> ConformalScores | LabelScores | None:
-        known = self.model.details.get("conformal")
-        if known is None:
-            return None
-        return LabelScores.from_dict(known) if self.model.multilabel else ConformalScores.from_dict(known)
-
-    def predict_taxa(self, images: Any, *, coverage: float = 0.95) -> NDArray[np.str_]:
+    def predict_taxa(
+        self, images: Any, *, coverage: float = 0.95, reject: float | str | None = None
+    ) -> NDArray[np.str_]:
         """Return the deepest taxon that is sure of each image, of a model whose classes form a tree.
 
         Parameters
@@ -221,43 +149,58 @@ class Predictor:
         images : anything `genus.read_dataset` reads
         coverage : float, default 0.95
             Between 0 and 1: in so large a share of images the true class shall be that taxon or below it.
+        reject : float, "auto" or None
+            As for `predict`.
 
         Returns
         -------
         (n,) str
-            Paths such as "Plantae/Asteraceae"; empty where not even the uppermost taxon is sure. Raises as
-            `predict_proba` and `sure_taxa` do.
-        """
-        return self.sure_taxa(coverage).paths(self.predict_proba(images), coverage)
-
-    def sure_taxa(self, coverage: float = 0.95) -> SureTaxa:
-        """Return the tree that the classes form, and what is needed to stop where it is sure.
+            Paths such as "Plantae/Asteraceae"; empty where not even the uppermost taxon is sure.
 
         Raises
         ------
+        ImageError
+            An image cannot be read.
         ParameterError
-            `coverage` is not between 0 and 1, or the classes form no tree.
+            `coverage` or `reject` is not between 0 and 1, or the classes form no tree.
         """
-        check_coverage(coverage)
-        if (found := self._sure()) is None:
-            raise ParameterError(
-                "this model's classes form no tree: train it with names such as Plantae/Rosa, or with --taxonomy."
-            )
-        return found
-
-    def _sure(self) -> SureTaxa | None:
-        known = self.model.details.get("taxonomy")
-        return None if known is None else SureTaxa.from_dict(known)
+        sure, answers = self.rules.sure_taxa(coverage), self.rules.answers(reject=reject)
+        proba, novelty = self.run(images, novelty=answers.needs_novelty)
+        paths, unknown = sure.paths(proba, coverage), answers.are_unknown(novelty)
+        return paths if unknown is None else np.where(unknown, answers.unknown, paths)
 
     def predict_proba(self, images: Any) -> NDArray[np.float32]:
         """Return the calibrated probabilities, float32 (n, c); raises as `predict` does."""
+        return self.run(images)[0]
+
+    def novelty(self, images: Any) -> NDArray[np.float32]:
+        """Return how unlike the training images each image is, float32 (n,): 0 for one of them, seldom above 1.
+
+        Raises
+        ------
+        ImageError
+            An image cannot be read.
+        ParameterError
+            The model cannot tell.
+        """
+        self.rules.reject_above("auto")  # raises where it cannot
+        found = self.run(images, novelty=True)[1]
+        return np.zeros(0, np.float32) if found is None else found
+
+    def run(
+        self, images: Any, *, novelty: bool = False
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """Return the probabilities, and if asked for the novelty of each image; raises as `predict` does."""
         sources = _sources(images)
         proba = np.empty((len(sources), len(self.classes_)), np.float32)
-        for batch in self.stream(sources):
+        novel = np.empty(len(sources), np.float32) if novelty else None
+        for batch in self.stream(sources, novelty=novelty):
             for _, skipped in batch.skipped:
                 raise ImageError(skipped.source, skipped.reason)
             proba[batch.indices] = batch.proba
-        return proba
+            if novel is not None:
+                novel[batch.indices] = batch.novelty
+        return proba, novel
 
     def score(self, X: Any, y: Any = None) -> float:
         """Return the accuracy on labelled images; X and y as for `genus.read_dataset`.
@@ -276,19 +219,20 @@ class Predictor:
         if not self.model.multilabel:
             return np.asarray(self.predict(data) == np.asarray(data.labels), np.bool_)
         truth = as_label_sets(data).aligned(self.model.classes)
-        named = self.thresholds().apply(self.predict_proba(data))
+        named = self.rules.thresholds().apply(self.predict_proba(data))
         return np.asarray(((truth < 0) | (named == (truth == 1))).all(axis=1), np.bool_)
 
     def stream(
-        self, sources: Sequence[ImageSource], *, progress: Progress = SILENT
+        self, sources: Sequence[ImageSource], *, progress: Progress = SILENT, novelty: bool = False
     ) -> Iterator[PredictedBatch]:
         """Predict batch by batch, in the order of the sources and in bounded memory.
 
-        An image that cannot be read is in its batch's `skipped`; nothing is raised for it.
+        `novelty` asks for that of each image too, of a model that can tell it. An image that cannot be read is in its
+        batch's `skipped`; nothing is raised for it.
         """
         n_workers = self.runtime.n_workers(max(1, len(sources)))
         size = max(1, min(self.runtime.batch_size, -(-len(sources) // n_workers)))
-        runner = self._runner(n_workers, len(sources))
+        runner = self._runner(n_workers, len(sources), novelty)
         spans = (range(i, min(i + size, len(sources))) for i in range(0, len(sources), size))
         with progress.task("predictions", total=len(sources), unit="images") as task:
             for batch in in_order(lambda span: self._predict_span(sources, span, runner), spans, n_workers):
@@ -309,7 +253,8 @@ class Predictor:
         data = dataset.labelled()
         if not len(data):
             raise DataError(f"{dataset.origin}: no labelled images to evaluate on.")
-        batches = list(self.stream(data.sources, progress=progress))
+        known = self.rules.known_scores()
+        batches = list(self.stream(data.sources, progress=progress, novelty=known is not None))
         kept = np.concatenate([batch.indices for batch in batches])
         skipped = tuple(skip for batch in batches for _, skip in batch.skipped)
         if not len(kept):
@@ -317,7 +262,7 @@ class Predictor:
                 f"{dataset.origin}: none of the {len(data)} images can be read: {skipped[0].reason}."
             )
         n_seen = self.model.n_seen([content for batch in batches for content in batch.content_hashes])
-        return self._judge(
+        result = self._judge(
             data.take(kept),
             np.concatenate([batch.proba for batch in batches]),
             skipped=(*data.skipped, *skipped),
@@ -325,27 +270,34 @@ class Predictor:
             random_state=random_state,
             n_seen=n_seen,
         )
+        if known is None:
+            return result
+        novelty = np.concatenate([batch.novelty for batch in batches if batch.novelty is not None])
+        return with_rejection(result, data.take(kept), novelty, known, self.model.classes, self.rules.sure())
 
     def _judge(self, data: Dataset, proba: NDArray[np.float32], **about: Any) -> EvaluationResult:
-        scores = self._scores()
+        scores = self.rules.scores()
         if self.model.multilabel:
             found = scores if isinstance(scores, LabelScores) else None
-            return evaluate_label_sets(data, proba, self.thresholds(), scores=found, **about)
+            return evaluate_label_sets(data, proba, self.rules.thresholds(), scores=found, **about)
         if data.is_multilabel:
             raise DataError(
                 f"{data.origin}: its images may have several labels, but the model names one class an image."
             )
         plain = scores if isinstance(scores, ConformalScores) else None
-        sure, costs = self._sure(), self.costs()
+        sure, costs = self.rules.sure(), self.rules.costs()
         return evaluate_predictions(
             data, proba, self.model.classes, scores=plain, sure=sure, costs=costs, **about
         )
 
-    def _runner(self, n_workers: int, n_images: int) -> Runner:
-        key = n_workers, n_images >= 200
+    def _runner(self, n_workers: int, n_images: int, novelty: bool) -> Runner:
+        key = n_workers, n_images >= 200, novelty
         if key not in self._runners:
             self._runners[key] = self.model.open(
-                engine=self.runtime.engine, workers=n_workers, n_images=n_images
+                engine=self.runtime.engine,
+                workers=n_workers,
+                n_images=n_images,
+                outputs=("probabilities", "novelty") if novelty else ("probabilities",),
             )
         return self._runners[key]
 
@@ -362,10 +314,11 @@ class Predictor:
                 indices.append(i)
             except ImageError as error:
                 skipped.append((i, SkippedImage(error.source, error.reason)))
-        proba = np.empty((0, len(self.classes_)), np.float32)
-        if pixels:
-            proba = runner(np.stack(pixels))["probabilities"]
-        return PredictedBatch(np.array(indices, np.int64), proba, tuple(skipped), tuple(contents))
+        found = runner(np.stack(pixels)) if pixels else {}
+        proba = found.get("probabilities", np.empty((0, len(self.classes_)), np.float32))
+        return PredictedBatch(
+            np.array(indices, np.int64), proba, tuple(skipped), tuple(contents), found.get("novelty")
+        )
 
 
 def load(path: str | PathLike[str], runtime: Runtime | None = None) -> Predictor:

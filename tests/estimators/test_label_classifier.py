@@ -89,7 +89,7 @@ def test_the_file_is_one_onnx_with_everything_inside(
 ) -> None:
     two.save(tmp_path / "two.onnx")
     model = load(tmp_path / "two.onnx")
-    assert model.model.multilabel and model.thresholds().aim == "f1"
+    assert model.model.multilabel and model.rules.thresholds().aim == "f1"
     assert [set(a) for a in model.predict(fresh[0])] == [set(a) for a in two.predict(fresh[0])]
     session = onnxruntime.InferenceSession(tmp_path / "two.onnx")
     about = session.get_modelmeta().custom_metadata_map

@@ -32,7 +32,14 @@ from genus.cli.options import (
     read_named,
 )
 from genus.cli.output import print_json, print_line
-from genus.cli.training import print_headline, print_notes, print_skipped, print_surest, print_taxa
+from genus.cli.training import (
+    print_headline,
+    print_notes,
+    print_skipped,
+    print_surest,
+    print_taxa,
+    print_unknown,
+)
 from genus.files import check_writable
 
 if TYPE_CHECKING:
@@ -100,6 +107,7 @@ def evaluate(
     print_headline(result.evaluation, result.coverages)
     print_surest(result)
     print_taxa(result)
+    print_unknown(result)
     print_notes((*result.notes, *result.evaluation.notes))
     print_skipped(result.skipped)
     if page is not None:

@@ -22,17 +22,8 @@ from genus.cli.options import (
     make_runtime,
 )
 from genus.cli.output import Kind, check_different, check_table
-from genus.cli.prediction import (
-    JsonSink,
-    Lines,
-    Prediction,
-    Sink,
-    Sorted,
-    Summary,
-    Table,
-    predictions,
-    set_maker,
-)
+from genus.cli.prediction import Prediction, predictions, set_maker
+from genus.cli.sinks import JsonSink, Lines, Sink, Sorted, Summary, Table
 from genus.cli.sorting import HowToFile, Sorter
 from genus.cli.taxa import taxon_maker
 from genus.errors import DataError, ImageError, ParameterError
@@ -109,6 +100,14 @@ def predict(
             help="What mistakes cost: give the answer that costs least. [default: as the model was trained]",
         ),
     ] = None,
+    reject: Annotated[
+        str | None,
+        typer.Option(
+            "--reject",
+            metavar="P|auto",
+            help='Answer "unknown" for images unlike the training images, at the price of this share of known ones.',
+        ),
+    ] = None,
     null: Annotated[
         bool, typer.Option("--null", "-0", help="Names on stdin end with NUL, as find -print0 writes them.")
     ] = False,
@@ -127,7 +126,8 @@ def predict(
     (joined by |), error, and one for each label with its probability.
 
     With --sure, tables have the columns taxon, taxon_confidence, depth and rank as well, and --sort-into makes a
-    folder in a folder for each taxon.
+    folder in a folder for each taxon. With --reject, tables have the column novelty, how unlike the training images an
+    image is, and the confidence of unknown is empty.
 
     --sort-into never replaces a file: another image of the same name gets a number, and an image that is there
     already is left alone.
@@ -137,6 +137,7 @@ def predict(
       genus predict -m flowers.onnx new/ --csv found.csv
       genus predict -m flowers.onnx new/ --coverage 0.95
       genus predict -m plants.onnx new/ --sure 0.95 --csv found.csv
+      genus predict -m flowers.onnx new/ --reject auto
       genus predict -m flowers.onnx new/ --sort-into sorted/ --above 0.9
       find . -name '*.jpg' -print0 | genus predict -m flowers.onnx -0 - --json
     """
@@ -154,6 +155,7 @@ def predict(
     make_sets = set_maker(predictor, coverage, by_class=by_class, threshold=_threshold(threshold))
     make_taxa = taxon_maker(predictor, sure, with_sets=coverage is not None)
     priced = _costs(predictor, costs)
+    rejecting = predictor.rules.answers(costs=False, reject=_share(reject))
     labels = predictor.model.classes if predictor.model.multilabel else None
     if labels is not None and sort_into:
         raise ParameterError("--sort-into needs one class an image; this model gives any number of labels.")
@@ -165,7 +167,15 @@ def predict(
     sinks = [
         about,
         *(
-            Table(path, kind, top, with_sets=coverage is not None, labels=labels, with_taxa=sure is not None)
+            Table(
+                path,
+                kind,
+                top,
+                with_sets=coverage is not None,
+                labels=labels,
+                with_taxa=sure is not None,
+                with_novelty=reject is not None,
+            )
             for kind, path in tables.items()
         ),
     ]  # the first is closed last
@@ -174,7 +184,9 @@ def predict(
     # a bar and results on one terminal would write over each other
     both = not json and not outputs and sys.stdout.isatty()
     shown = SILENT if both else console
-    found = predictions(predictor, sources, top, shown, make_sets, costs=priced, make_taxa=make_taxa)
+    found = predictions(
+        predictor, sources, top, shown, make_sets, costs=priced, make_taxa=make_taxa, rejecting=rejecting
+    )
     _hand_out(found, sinks, len(sources), console)
 
 
@@ -200,10 +212,10 @@ def _hand_out(found: Iterator[Prediction], sinks: Sequence[Sink], n_images: int,
 def _costs(predictor: "Predictor", given: str | None) -> "Costs | None":
     """Return what mistakes cost: as the file named says, else as the model does."""
     if given is None or given == "none":
-        return predictor.costs(None if given is None else False)
+        return predictor.rules.costs(None if given is None else False)
     from genus.data.cost_table import read_costs
 
-    return predictor.costs(read_costs(given))
+    return predictor.rules.costs(read_costs(given))
 
 
 def _threshold(text: str | None) -> float | dict[str, float] | None:
@@ -219,6 +231,16 @@ def _threshold(text: str | None) -> float | dict[str, float] | None:
         raise ParameterError(
             f"--threshold {text}: expected a number, or label=number,label=number."
         ) from error
+
+
+def _share(text: str | None) -> float | str | None:
+    """Read `0.05` or `auto`."""
+    if text is None or text == "auto":
+        return text
+    try:
+        return float(text)
+    except ValueError as error:
+        raise ParameterError(f"--reject {text}: expected a share such as 0.05, or auto.") from error
 
 
 def _how(*, move: bool, link: bool) -> HowToFile:

@@ -1,32 +1,21 @@
-"""What becomes of predictions: lines, JSON, tables, folders. Each is a sink that takes one image at a time."""
+"""What a model says of each image, as `genus predict` hands it out."""
 
-import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any
 
-from genus.cli.output import Kind, RowWriter, aligned, open_table, print_json, print_line
-from genus.cli.sorting import Sorter
-from genus.cli.taxa import NOT_SURE, TAXON_COLUMNS, Taxon, TaxonMaker
+from genus.cli.taxa import Taxon, TaxonMaker
 from genus.progress import SILENT, Progress
 
 if TYPE_CHECKING:
     from genus.images.source import ImageSource
     from genus.metrics.costs import Costs
     from genus.predictor import PredictedBatch, Predictor
+    from genus.rules import Answers
 
 NameSets = Callable[[Any], Sequence[tuple[str, ...]]]
 SEPARATOR = "|"  # between the names of a set in a table
-NOTHING = "(nothing)"  # said of an image without any label
 _OWN_COLUMNS = ("path", "labels", "error")
-
-_BAR = 24  # characters at 100%
-_SHOWN_INLINE = 3  # guesses on a line
-_WORTH_SHOWING = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +35,10 @@ class Prediction:
         Of such a model: the probability of every label.
     taxon : Taxon or None
         The deepest sure taxon, where that was asked for.
+    novelty : float or None
+        How unlike the training images it is, where that was asked for.
+    unknown : str or None
+        The answer instead of all others, where it is too unlike them.
     """
 
     source: "ImageSource"
@@ -54,6 +47,8 @@ class Prediction:
     names: tuple[str, ...] | None = None
     labels: Mapping[str, float] | None = None
     taxon: Taxon | None = None
+    novelty: float | None = None
+    unknown: str | None = None
 
     @property
     def name(self) -> str:
@@ -63,25 +58,36 @@ class Prediction:
     def row(self) -> dict[str, Any]:
         """Return the row of a table."""
         row: dict[str, Any] = {"path": self.name, "error": self.error}
+        if self.novelty is not None:
+            row["novelty"] = self.novelty
         if self.labels is not None:
             return {**row, "labels": SEPARATOR.join(self.names or ()), **label_columns(self.labels)}
         if self.names is not None:
             row["set"] = SEPARATOR.join(self.names)
         if self.taxon is not None:
             row |= self.taxon.row()
-        for i, (label, confidence) in enumerate(self.guesses, start=1):
-            row |= {_column("label", i): label, _column("confidence", i): confidence}
+        for i, (label, confidence) in enumerate(self._answers, start=1):
+            row |= {column("label", i): label, column("confidence", i): confidence}
         return row
+
+    @property
+    def _answers(self) -> tuple[tuple[str, float | None], ...]:
+        """The guesses, with the unknown before them: no probability belongs to it."""
+        if self.unknown is None:
+            return self.guesses
+        return ((self.unknown, None), *self.guesses[: max(1, len(self.guesses)) - 1])
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         if self.error is not None:
             return {"path": self.name, "error": self.error}
+        novelty = {} if self.novelty is None else {"novelty": self.novelty}
         if self.labels is not None:
-            return {"path": self.name, "labels": list(self.names or ()), "probabilities": dict(self.labels)}
-        label, confidence = self.guesses[0]
-        top = [{"label": label, "confidence": confidence} for label, confidence in self.guesses]
-        found = {"path": self.name, "label": label, "confidence": confidence, "top": top}
+            named = {"labels": list(self.names or ()), "probabilities": dict(self.labels)}
+            return {"path": self.name, **named, **novelty}
+        label, confidence = self._answers[0]
+        top = [{"label": label, "confidence": confidence} for label, confidence in self._answers]
+        found = {"path": self.name, "label": label, "confidence": confidence, "top": top, **novelty}
         if self.taxon is not None:
             found |= self.taxon.row()
         return found if self.names is None else {**found, "set": list(self.names)}
@@ -96,16 +102,23 @@ def predictions(
     *,
     costs: "Costs | None" = None,
     make_taxa: TaxonMaker | None = None,
+    rejecting: "Answers | None" = None,
 ) -> Iterator[Prediction]:
     """Predict images in their order, `top` guesses each; unreadable ones come with their error.
 
     `name_sets` turns probabilities into sets of names, `make_taxa` into taxa, where those were asked for. With `costs`
-    the first guess is the cheapest answer; the confidence of "unknown" is that of the most probable class.
+    the first guess is the cheapest answer; the confidence of "unknown" is that of the most probable class. `rejecting`
+    says which images are too unlike the training images to be named.
     """
     n_guesses = min(top, len(predictor.classes_))
-    for batch in predictor.stream(sources, progress=progress):
+    novelty = rejecting is not None and rejecting.needs_novelty
+    for batch in predictor.stream(sources, progress=progress, novelty=novelty):
         found = _of_batch(batch, sources, predictor, n_guesses, name_sets, costs)
-        yield from found if make_taxa is None else _with_taxa(found, make_taxa(batch.proba))
+        if make_taxa is not None:
+            found = _with_taxa(found, make_taxa(batch.proba))
+        yield from (
+            found if rejecting is None or not novelty else with_unknown(found, rejecting, batch.novelty)
+        )
 
 
 def set_maker(
@@ -124,7 +137,7 @@ def set_maker(
     """
     from genus.judgement import name_sets
 
-    choose = predictor.chooser(coverage, by_class=by_class, threshold=threshold)
+    choose = predictor.rules.chooser(coverage, by_class=by_class, threshold=threshold)
     if choose is None:
         return None
 
@@ -177,6 +190,26 @@ def _with_taxa(found: Iterator[Prediction], taxa: Sequence[Taxon]) -> Iterator[P
         yield one if one.error is not None else replace(one, taxon=next(of_readable))
 
 
+def with_unknown(found: Iterator[Prediction], rejecting: "Answers", novelty: Any) -> Iterator[Prediction]:
+    """Answer "unknown" where an image is too unlike the training images."""
+    unknown = rejecting.are_unknown(novelty)
+    if unknown is None:
+        yield from found
+        return
+    of_readable = zip(novelty.tolist(), unknown.tolist(), strict=True)
+    for one in found:
+        if one.error is not None:
+            yield one
+            continue
+        value, rejected = next(of_readable)
+        one = replace(one, novelty=round(value, 4))
+        if rejected:
+            names = None if one.names is None else (rejecting.unknown,)
+            taxon = None if one.taxon is None else Taxon((rejecting.unknown,), rejecting.unknown, 1.0, "")
+            one = replace(one, unknown=rejecting.unknown, names=names, taxon=taxon)
+        yield one
+
+
 def _answer_first(
     answer: str, guesses: tuple[tuple[str, float], ...], proba: Any, classes: Sequence[str]
 ) -> tuple[tuple[str, float], ...]:
@@ -186,172 +219,6 @@ def _answer_first(
     return (first, *(guess for guess in guesses if guess[0] != answer))[: len(guesses)]
 
 
-class Sink(AbstractContextManager["Sink"], Protocol):
-    """Takes predictions; as a context manager, it finishes its work at the end of the block."""
-
-    def take(self, found: Prediction) -> None:
-        """Take in one prediction."""
-
-
-class _Plain:
-    """A sink that has nothing to open."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is None:
-            self.finish()
-
-    def finish(self) -> None:
-        """Print what can be said only at the end."""
-
-
-class Lines(_Plain):
-    """Prints each image as it is done: a line, or a little chart for one alone."""
-
-    def __init__(self, *, alone: bool) -> None:
-        self._alone = alone
-
-    def take(self, found: Prediction) -> None:
-        """Print one."""
-        if found.error is not None:
-            return
-        if found.taxon is not None:
-            print_line(f"{found.name}: {found.taxon.text}")
-            return
-        if found.labels is not None and not self._alone:
-            named = "  ".join(f"{name} {found.labels[name]:.1%}" for name in found.names or ())
-            print_line(f"{found.name}: {named or NOTHING}")
-            return
-        if found.names is not None and found.labels is None:
-            print_line(f"{found.name}: {' or '.join(found.names)}")
-            return
-        if self._alone:
-            print_line(found.name)
-            chosen = found.names if found.labels is not None else ()
-            rows = [
-                (f"{p:.1%}", label, ("█" * round(_BAR * p)) + (" *" if label in (chosen or ()) else ""))
-                for label, p in found.guesses
-            ]
-            print(*aligned(rows, right=[0]), sep="\n", flush=True)
-            if found.labels is not None:
-                print_line("  * named" if found.names else f"  {NOTHING}")
-            return
-        worth = [guess for guess in found.guesses[:_SHOWN_INLINE] if guess[1] >= _WORTH_SHOWING]
-        guesses = "  ".join(f"{label} {p:.1%}" for label, p in worth or found.guesses[:1])
-        print_line(f"{found.name}: {guesses}")
-
-
-class JsonSink(_Plain):
-    """Prints one JSON object at the end."""
-
-    def __init__(self, model: str, outputs: Sequence[str]) -> None:
-        self._begun = time.perf_counter()
-        self._about = {"model": model, "outputs": list(outputs)}
-        self._images: list[dict[str, Any]] = []
-        self._skipped: list[dict[str, Any]] = []
-
-    def take(self, found: Prediction) -> None:
-        """Remember one."""
-        if found.error is None:
-            self._images.append(found.to_dict())
-        else:
-            self._skipped.append({"source": found.name, "reason": found.error})
-
-    def finish(self) -> None:
-        """Print all."""
-        seconds = round(time.perf_counter() - self._begun, 3)
-        print_json({**self._about, "images": self._images, "skipped": self._skipped, "seconds": seconds})
-
-
-class Summary(_Plain):
-    """Prints how many images of which class there were, and where the results are."""
-
-    def __init__(self, outputs: Sequence[str]) -> None:
-        self._counts: Counter[str] = Counter()
-        self._n = self._n_skipped = 0
-        self._outputs = outputs
-
-    def take(self, found: Prediction) -> None:
-        """Count one."""
-        if found.labels is not None:
-            self._counts.update(found.names or (NOTHING,))
-        elif found.taxon is not None:
-            self._counts[found.taxon.path or NOT_SURE] += 1
-        elif found.error is None:
-            self._counts[found.guesses[0][0]] += 1
-        if found.error is None:
-            self._n += 1
-        else:
-            self._n_skipped += 1
-
-    def finish(self) -> None:
-        """Print the counts."""
-        rows = [(name, f"{n:,}") for name, n in self._counts.most_common()]
-        print(*aligned([*rows, ("in all", f"{self._n:,}")], right=[1]), sep="\n")
-        if self._n_skipped:
-            print(f"{self._n_skipped:,} could not be read")
-        for path in self._outputs:
-            print_line(f"Written to {path}")
-
-
-class Table:
-    """Writes a table."""
-
-    def __init__(
-        self,
-        path: Path,
-        kind: Kind,
-        n_guesses: int,
-        *,
-        with_sets: bool = False,
-        labels: Sequence[str] | None = None,
-        with_taxa: bool = False,
-    ) -> None:
-        columns: dict[str, type] = {"path": str}
-        if labels is not None:
-            columns |= {"labels": str, **label_columns(dict.fromkeys(labels, float))}
-            n_guesses = 0
-        elif with_sets:
-            columns["set"] = str
-        elif with_taxa:
-            columns |= TAXON_COLUMNS
-        for i in range(1, n_guesses + 1):
-            columns |= {_column("label", i): str, _column("confidence", i): float}
-        self._open = open_table(path, kind, {**columns, "error": str})
-        self._writer: RowWriter | None = None
-
-    def take(self, found: Prediction) -> None:
-        """Write one row."""
-        if self._writer is not None:
-            self._writer.write(found.row())
-
-    def __enter__(self) -> Self:
-        self._writer = self._open.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._open.__exit__(kind, error, trace)
-
-
-class Sorted(_Plain):
-    """Files images by class."""
-
-    def __init__(self, sorter: Sorter) -> None:
-        self._sorter = sorter
-
-    def take(self, found: Prediction) -> None:
-        """File one."""
-        if found.taxon is not None:
-            self._sorter.put(found.source, found.taxon.parts, 1.0)
-        elif found.error is None:
-            self._sorter.put(found.source, *found.guesses[0])
-
-
-def _column(what: str, rank: int) -> str:
+def column(what: str, rank: int) -> str:
+    """Return the name of a table's column: label, confidence, label_2, confidence_2 ..."""
     return what if rank == 1 else f"{what}_{rank}"

@@ -60,7 +60,7 @@ def taxon_maker(predictor: "Predictor", sure: float | None, *, with_sets: bool) 
         return None
     if with_sets:
         raise ParameterError("--sure and --coverage exclude each other: one gives a taxon, the other names.")
-    found = predictor.sure_taxa(sure)
+    found = predictor.rules.sure_taxa(sure)
     tree = found.taxonomy
 
     def make(proba: Any) -> list[Taxon]:

@@ -163,7 +163,7 @@ def train(
     ] = None,
     no_memory: Annotated[
         bool,
-        typer.Option("--no-memory", help="Keep nothing in the model that --add-to would need (about 1 MB)."),
+        typer.Option("--no-memory", help="Keep nothing of the images that --add-to, and predict --reject, would need."),
     ] = False,
     report: Annotated[
         str | None,

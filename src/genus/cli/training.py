@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from genus.cli.output import aligned, print_line, size_text
 
 if TYPE_CHECKING:
+    from genus.classify.novelty import LeftOut
     from genus.data.dataset import SkippedImage
     from genus.estimators.result import TrainingPlan, TrainingResult
     from genus.judgement import EvaluationResult
@@ -50,6 +51,7 @@ def print_result(result: "TrainingResult", model: Path, report: Path | None) -> 
     print_headline(result.evaluation, result.test.coverages)
     print_surest(result.test)
     print_taxa(result.test)
+    print_unknown(result.test, result.left_out)
     if said := more_images(result.learning_curve):
         print_line(said)
     print_line()
@@ -127,6 +129,15 @@ def print_taxa(result: "EvaluationResult") -> None:
     if result.taxa is not None:
         print_line(by_level(result.taxa))
         print_line(where_sure(result.taxa))
+
+
+def print_unknown(result: "EvaluationResult", left_out: "Sequence[LeftOut]" = ()) -> None:
+    """Print how well images of no known class are told, where that was measured."""
+    from genus.report.unknown import new_classes, rejected
+
+    for said in (rejected(result.rejection), new_classes(left_out)):
+        if said:
+            print_line(said)
 
 
 def _print_label_headline(evaluation: "LabelEvaluation") -> None:

@@ -342,6 +342,7 @@ _DROPPED = {
     "conformal": "sets of names",
     "learning_curve": "the learning curve",
     "costs": "costs of mistakes",
+    "unknown": "telling unknown images",
 }
 
 

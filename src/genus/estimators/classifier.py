@@ -21,7 +21,7 @@ from genus.estimators.result import TrainingPlan
 from genus.estimators.training import TrainingOptions, train
 from genus.features.feature_set import FeatureSet, PrecisionName, chosen_features
 from genus.features.runtime import Runtime
-from genus.judgement import EvaluationResult, name_sets
+from genus.judgement import EvaluationResult
 from genus.metrics.evaluation import Evaluation
 from genus.metrics.label_evaluation import LabelEvaluation
 from genus.model_file import ModelFile
@@ -73,8 +73,8 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         array in the order of the sorted classes, or by name, as in `{"tumour": {"healthy": 20}}` (what is left out
         costs 1). `predict` then answers what costs least; probabilities stay as they are.
     memory : bool, default True
-        Whether the model keeps what `partial_fit` needs: the classes' means and the spread around them, about a
-        megabyte. No single image can be told from it unless it is alone in its class.
+        Whether the model keeps what `partial_fit` needs (the classes' means and the spread around them), and what
+        `reject` needs (up to 2,000 images in 128 numbers each): a few megabytes.
     runtime : Runtime or None
         Engine, workers, cache, limits: nothing that changes what is learned.
     random_state : int or None
@@ -271,6 +271,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         by_class: bool = False,
         threshold: float | Mapping[str, float] | None = None,
         costs: Any = None,
+        reject: float | str | None = None,
     ) -> NDArray[Any]:
         """Return the most probable class of each image, or sets of classes.
 
@@ -288,27 +289,26 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             for those tuned in training.
         costs : matrix, mapping, or None
             What mistakes cost; None for those given in training, if any; False for none.
+        reject : float, "auto" or None
+            As for `genus.predictor.Predictor.predict`.
 
         Returns
         -------
         (n,) array
             Classes; for sets an object array of tuples of classes, the most probable first.
         """
-        known: NDArray[Any] = self._fitted().classes_
-        choose = self._predictor.chooser(coverage, by_class=by_class, threshold=threshold)
-        proba = self.predict_proba(X)
-        if choose is None:
-            priced = self._predictor.costs(costs)
-            if priced is None:
-                return np.asarray(known[proba.argmax(axis=1)])
-            if priced.unknown is None:  # in the type of the labels
-                return np.asarray(known[priced.answers(proba)])
-            return np.asarray(priced.names(proba))
-        return name_sets(proba, choose(proba), known.tolist())
+        predictor = self._fitted()._predictor
+        names, rules = self.classes_.tolist(), predictor.rules
+        answers = rules.answers(
+            coverage=coverage, by_class=by_class, threshold=threshold, costs=costs, reject=reject, names=names
+        )
+        return answers(*predictor.run(X, novelty=answers.needs_novelty))
 
-    def predict_taxa(self, X: Any, *, coverage: float = 0.95) -> NDArray[np.str_]:
+    def predict_taxa(
+        self, X: Any, *, coverage: float = 0.95, reject: float | str | None = None
+    ) -> NDArray[np.str_]:
         """Return the deepest taxon that is sure of each image, (n,) str; see `genus.predictor.Predictor`."""
-        return self._fitted()._predictor.predict_taxa(X, coverage=coverage)
+        return self._fitted()._predictor.predict_taxa(X, coverage=coverage, reject=reject)
 
     def predict_proba(self, X: Any) -> NDArray[np.float32]:
         """Return calibrated probabilities, float32 (n, c), columns in `classes_` order.

@@ -6,6 +6,7 @@ from typing import Any
 from genus.classify.calibration import Calibration
 from genus.classify.leaderboard import LeaderboardRow
 from genus.classify.learning_curve import LearningCurve
+from genus.classify.novelty import LeftOut
 from genus.data.dataset import SkippedImage
 from genus.judgement import EvaluationResult
 from genus.metrics.calibration import ReliabilityBin
@@ -60,6 +61,8 @@ class TrainingResult:
         The reliability of the winner on the test images, had it not been calibrated.
     learning_curve : LearningCurve or None
         Accuracy against images a class, and what more images should give; None where that was not measured.
+    left_out : tuple of LeftOut
+        For each class how its images would stand out if the model had never seen it.
     """
 
     origin: str
@@ -83,6 +86,7 @@ class TrainingResult:
     calibration: Calibration = Calibration()
     uncalibrated: tuple[ReliabilityBin, ...] = ()
     learning_curve: LearningCurve | None = None
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def evaluation(self) -> Evaluation | LabelEvaluation:
@@ -120,6 +124,8 @@ class TrainingResult:
             "parity": self.parity,
             "calibration": self.calibration.to_dict(),
             "learning_curve": None if self.learning_curve is None else self.learning_curve.to_dict(),
+            **({} if self.test.rejection is None else {"rejection": asdict(self.test.rejection)}),
+            "left_out": [row.to_dict() for row in self.left_out],
         }
 
 

@@ -27,6 +27,7 @@ from genus.estimators.provenance import data_hash, provenance_of
 from genus.estimators.result import TrainingResult
 from genus.estimators.taxonomy_training import find_tree
 from genus.estimators.uncalibrated import uncalibrated_bins
+from genus.estimators.unknown_training import UnknownTraining, learn_unknown
 from genus.features.feature_set import FeatureSet
 from genus.features.runtime import Runtime
 from genus.judgement import EvaluationResult, evaluate_label_sets, evaluate_predictions
@@ -103,7 +104,7 @@ def train(
         selection, compared_on, folds, notes = _select(learned, options, clock, progress)
     with clock.stage("evaluation"):
         judged = fit_final(selection, learned.table.X[learned.train], learned.y[learned.train])
-        decision = _decision(learned, selection, compared_on, costs, options)
+        decision = _decision(learned, selection, compared_on, folds, costs, options)
         if is_judged_in_turn(learned):
             test = judge_in_turn(
                 learned,
@@ -129,7 +130,7 @@ def train(
             model = model.with_details(learning_curve=curve.to_dict())
     clock.seconds["total"] = clock.elapsed
     notes = [*learned.notes, *notes, *decision.notes, *parity_note(parity)]
-    return model, _result(learned, selection, judged, test, notes, model, clock, curve)
+    return model, _result(learned, selection, judged, test, notes, model, clock, curve, decision)
 
 
 def _result(
@@ -141,6 +142,7 @@ def _result(
     model: ModelFile,
     clock: _Clock,
     curve: LearningCurve | None,
+    decision: "_Decision",
 ) -> TrainingResult:
     return TrainingResult(
         origin=learned.data.origin,
@@ -164,6 +166,7 @@ def _result(
         calibration=judged.calibration,
         uncalibrated=uncalibrated_bins(learned, judged),
         learning_curve=curve,
+        left_out=() if decision.unknown is None else decision.unknown.left_out,
     )
 
 
@@ -235,6 +238,7 @@ class _Decision:
     reading: str = ""
     notes: tuple[str, ...] = ()
     costs: Costs | None = None
+    unknown: UnknownTraining | None = None
 
     def to_dict(self) -> dict[str, Any]:
         found: dict[str, Any] = {"conformal": self.scores.to_dict()}
@@ -251,21 +255,25 @@ def _decision(
     learned: Learned,
     selection: Selection,
     rows: NDArray[np.int64],
+    folds: NDArray[np.int64],
     costs: Costs | None,
     options: TrainingOptions,
 ) -> _Decision:
     """Score the out-of-fold predictions, for sets of names; with several labels an image, tune the thresholds."""
     tree, notes = find_tree(options.taxonomy, learned)
+    unknown = learn_unknown(learned, folds) if options.memory else None
     if learned.values is not None:
         truth = learned.values[rows]
         thresholds = tune_thresholds(selection.proba, truth, learned.classes, options.aim)
-        return _Decision(LabelScores.of(selection.proba, truth), thresholds)
+        return _Decision(LabelScores.of(selection.proba, truth), thresholds, unknown=unknown)
     proba = np.zeros((len(rows), len(learned.classes)), np.float32)
     proba[:, selection.classes] = selection.proba
     sure = None if tree is None else SureTaxa.of(tree, proba, learned.codes[rows])
     scores = ConformalScores.of(proba, learned.codes[rows])
     known = None if costs is None else costs.only(learned.classes)
-    return _Decision(scores, sure=sure, reading=options.taxonomy.reading, notes=notes, costs=known)
+    return _Decision(
+        scores, sure=sure, reading=options.taxonomy.reading, notes=notes, costs=known, unknown=unknown
+    )
 
 
 def _features_note(blocks: Sequence[str], use: Sequence[int]) -> str:
@@ -303,19 +311,23 @@ def _judged(
 ) -> EvaluationResult:
     data, seed = learned.data.take(rows), options.random_state
     if isinstance(decision.scores, LabelScores) and decision.thresholds is not None:
-        return evaluate_label_sets(
+        result = evaluate_label_sets(
             data, proba, decision.thresholds, seconds=seconds, random_state=seed, scores=decision.scores
         )
-    scores = decision.scores if isinstance(decision.scores, ConformalScores) else None
-    return evaluate_predictions(
-        data,
-        proba,
-        learned.classes,
-        seconds=seconds,
-        random_state=seed,
-        scores=scores,
-        sure=decision.sure,
-        costs=decision.costs,
+    else:
+        scores = decision.scores if isinstance(decision.scores, ConformalScores) else None
+        result = evaluate_predictions(
+            data,
+            proba,
+            learned.classes,
+            seconds=seconds,
+            random_state=seed,
+            scores=scores,
+            sure=decision.sure,
+            costs=decision.costs,
+        )
+    return (
+        result if decision.unknown is None else decision.unknown.judged(result, learned, rows, decision.sure)
     )
 
 
@@ -356,7 +368,11 @@ def _write(
     }
     if options.memory and not learned.multilabel:
         details |= memory_of(learned, rows)
-    model = build_model_file(options.feature_set, head, learned.classes, details)
+    novelty = None
+    if decision.unknown is not None:
+        novelty = decision.unknown.finished(learned, rows)
+        details["unknown"] = decision.unknown.to_dict(len(novelty.stored))
+    model = build_model_file(options.feature_set, head, learned.classes, details, novelty)
     some = np.concatenate([learned.test, learned.train])[:N_IMAGES]
     sources = [learned.data.sources[i] for i in some]
     parity = measure_parity(model, head, learned.table.X[some], sources, options.runtime)

@@ -9,6 +9,7 @@ from genus.metrics.evaluation import Evaluation
 from genus.metrics.risk_coverage import RiskCoverage
 from genus.metrics.taxa import TaxonomyEvaluation
 from genus.report.calibration import CalibrationContent
+from genus.report.unknown import UnknownView
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,8 @@ class ReportContent:
         What calibration did, where that is known.
     learning_curve : LearningCurve or None
         Accuracy against images a class.
+    unknown : UnknownView or None
+        How well images of no known class are told.
     skipped : tuple of SkippedRow
         Images left out.
     notes : tuple of str
@@ -170,6 +173,7 @@ class ReportContent:
     taxa: TaxonomyEvaluation | None = None
     calibration: CalibrationContent | None = None
     learning_curve: LearningCurve | None = None
+    unknown: UnknownView | None = None
     skipped: tuple[SkippedRow, ...] = ()
     notes: tuple[str, ...] = ()
     reproduce: Reproduce | None = None

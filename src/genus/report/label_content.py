@@ -14,6 +14,7 @@ from genus.report.content import (
     Reproduce,
     SkippedRow,
 )
+from genus.report.unknown import UnknownView
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,8 @@ class LabelReportContent:
 
     Attributes
     ----------
-    title, evaluation, kind, tested_on, facts, leaderboard, score_label, coverages, skipped, notes, reproduce, created
+    title, evaluation, kind, tested_on, facts, leaderboard, score_label, coverages, unknown, skipped, notes, \
+reproduce, created
         See `ReportContent`.
     aim : str
         What the thresholds were tuned for.
@@ -53,6 +55,7 @@ class LabelReportContent:
     n_train: int = 0
     n_test: int = 0
     coverages: tuple[Coverage, ...] = ()
+    unknown: UnknownView | None = None
     calibration: CalibrationContent | None = None
     skipped: tuple[SkippedRow, ...] = ()
     notes: tuple[str, ...] = ()

@@ -25,6 +25,7 @@ from genus.report.content import (
 from genus.report.label_content import LabelReportContent
 from genus.report.label_training import label_evaluation_content, label_training_content
 from genus.report.pictures import choose_pictures
+from genus.report.unknown import unknown_view
 from genus.report.words import costs_paid
 
 _SIZE = 136  # of a thumbnail, in pixels
@@ -69,6 +70,7 @@ def training_report(
         "skipped": tuple(SkippedRow(s.source, s.reason) for s in result.skipped),
         "calibration": CalibrationContent(result.calibration, result.uncalibrated),
         "notes": (*_cost_note(result.test), *result.notes),
+        "unknown": unknown_view(result.test.rejection, result.left_out),
         "reproduce": _reproduce(result),
         "created": f"{result.provenance['created']} by Genus {result.provenance['genus']}",
     }
@@ -108,6 +110,7 @@ def evaluation_report(
         ),
         "skipped": tuple(SkippedRow(s.source, s.reason) for s in result.skipped),
         "notes": (*_cost_note(result), *result.notes),
+        "unknown": unknown_view(result.rejection, ()),
         "created": created,
     }
     if isinstance(result.evaluation, LabelEvaluation):
