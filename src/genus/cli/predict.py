@@ -161,24 +161,13 @@ def predict(
         raise ParameterError("--sort-into needs one class an image; this model gives any number of labels.")
     top = min(top, len(predictor.classes_))
     outputs = [*map(str, tables.values()), *([sort_into] if sort_into else [])]
-    about: Sink = JsonSink(model or "built in", outputs) if json else Summary(outputs)
-    if not json and not outputs:
-        about = Lines(alone=len(sources) == 1)
-    sinks = [
-        about,
-        *(
-            Table(
-                path,
-                kind,
-                top,
-                with_sets=coverage is not None,
-                labels=labels,
-                with_taxa=sure is not None,
-                with_novelty=reject is not None,
-            )
-            for kind, path in tables.items()
-        ),
-    ]  # the first is closed last
+    sinks = [_shown(model, outputs, json=json, alone=len(sources) == 1)]  # the first is closed last
+    wanted = {
+        "with_sets": coverage is not None,
+        "with_taxa": sure is not None,
+        "with_novelty": reject is not None,
+    }
+    sinks += [Table(path, kind, top, labels=labels, **wanted) for kind, path in tables.items()]
     if sorter:
         sinks.append(Sorted(sorter))
     # a bar and results on one terminal would write over each other
@@ -188,6 +177,13 @@ def predict(
         predictor, sources, top, shown, make_sets, costs=priced, make_taxa=make_taxa, rejecting=rejecting
     )
     _hand_out(found, sinks, len(sources), console)
+
+
+def _shown(model: str | None, outputs: Sequence[str], *, json: bool, alone: bool) -> Sink:
+    """Return what tells on stdout what was found."""
+    if json:
+        return JsonSink(model or "built in", outputs)
+    return Summary(outputs) if outputs else Lines(alone=alone)
 
 
 def _hand_out(found: Iterator[Prediction], sinks: Sequence[Sink], n_images: int, console: Console) -> None:

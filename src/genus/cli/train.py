@@ -163,7 +163,9 @@ def train(
     ] = None,
     no_memory: Annotated[
         bool,
-        typer.Option("--no-memory", help="Keep nothing of the images that --add-to, and predict --reject, would need."),
+        typer.Option(
+            "--no-memory", help="Keep nothing of the images that --add-to, and predict --reject, would need."
+        ),
     ] = False,
     report: Annotated[
         str | None,

@@ -74,7 +74,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         costs 1). `predict` then answers what costs least; probabilities stay as they are.
     memory : bool, default True
         Whether the model keeps what `partial_fit` needs (the classes' means and the spread around them), and what
-        `reject` needs (up to 2,000 images in 128 numbers each): a few megabytes.
+        `reject` needs (the features of up to 1,500 images): a few megabytes.
     runtime : Runtime or None
         Engine, workers, cache, limits: nothing that changes what is learned.
     random_state : int or None

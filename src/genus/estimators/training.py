@@ -371,7 +371,7 @@ def _write(
     novelty = None
     if decision.unknown is not None:
         novelty = decision.unknown.finished(learned, rows)
-        details["unknown"] = decision.unknown.to_dict(len(novelty.stored))
+        details["unknown"] = decision.unknown.to_dict(len(novelty.rows))
     model = build_model_file(options.feature_set, head, learned.classes, details, novelty)
     some = np.concatenate([learned.test, learned.train])[:N_IMAGES]
     sources = [learned.data.sources[i] for i in some]

@@ -41,7 +41,7 @@ class UnknownTraining:
 
     def finished(self, learned: Learned, rows: NDArray[np.int64]) -> Novelty:
         """Return what goes into the file of a model that learned from images `rows`."""
-        return self.novelty.keeping(learned.table.X[rows[spread_rows(_kinds(learned, rows))]])
+        return Novelty.of(learned.table.X[rows[spread_rows(_kinds(learned, rows))]], self.novelty.blocks)
 
     def to_dict(self, n_stored: int) -> dict[str, Any]:
         """Return the detail `unknown` of the model file."""
@@ -65,7 +65,7 @@ def learn_unknown(learned: Learned, folds: NDArray[np.int64]) -> UnknownTraining
     X = learned.table.X[rows]
     blocks = [(block.start, block.stop) for block in learned.table.blocks if not block.middle]
     stored = spread_rows(_kinds(learned, rows))
-    novelty = Novelty.of(X, blocks).keeping(X[stored])
+    novelty = Novelty.of(X[stored], blocks)
     apart = OutOfFold.of(novelty, X, stored, folds)
     if not len(apart.novelty):
         return None
