@@ -19,7 +19,7 @@ def rejected(found: Rejection | None) -> str:
     Examples
     --------
     >>> print(rejected(Rejection(0.05, 0.4, 0.06, 0.04, 0.09, 280)))
-    Saying "unknown" gives up 6.0% (4.0-9.0) of these images, all of known classes (--reject auto asks for 5%).
+    Saying "unknown" gives up 6.0% (4.0–9.0) of these images, all of known classes (--reject auto asks for 5%).
     """
     if found is None:
         return ""
