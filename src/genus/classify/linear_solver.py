@@ -5,6 +5,7 @@ whitening of the rows makes every one of them well conditioned.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -20,6 +21,8 @@ Loss = Literal["softmax", "sigmoid", "squared_hinge"]
 _CURVATURE = 0.01
 _MEMORY = 8
 _LEAST_STEPS, _MAX_STEPS = 2, 300
+_MANY = 64  # problems from which on it pays to go on without those that have arrived
+_AT_REST = 3  # steps without a gain after which a problem has
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,6 +161,19 @@ class _Objective:
         gradient[:-1] += V[:-1] * self.spread(self.penalty)
         return value, gradient
 
+    def only(self, problems: NDArray[np.intp]) -> "_Objective":
+        """Return the objective of some of the problems."""
+        if len(problems) == self.n_problems:
+            return self
+        some = copy(self)
+        some.n_problems = len(problems)
+        some.weights, some.penalty = self.weights[:, problems], self.penalty[problems]
+        if self.targets.shape[1] > 1:  # else they share one
+            some.targets = self.targets[:, problems]
+        if self.offset is not None:
+            some.offset = self.offset[:, problems]
+        return some
+
     def dots(self, a: Floats, b: Floats) -> Floats:
         """Inner product of each problem's columns, (n_problems,)."""
         products: Floats = np.einsum("ij,ij->j", a, b).reshape(self.n_problems, -1).sum(axis=1)
@@ -206,10 +222,26 @@ _LOSSES: dict[str, Callable[[Floats, Floats, Floats], tuple[Floats, Floats]]] = 
 
 
 def minimize(objective: _Objective, V: Floats, tol: float) -> Floats:
-    """Run L-BFGS on all problems together, each with its own curvature pairs and step length."""
+    """Minimise all problems together; of many, those that have arrived are taken out, so that stragglers are cheap."""
+    V = V.copy()
+    active = np.arange(objective.n_problems)
+    while len(active):
+        columns = (active[:, None] * objective.n_classes + np.arange(objective.n_classes)).ravel()
+        V[:, columns], moving = _descend(objective.only(active), V[:, columns], tol)
+        active = active[moving]
+    return V
+
+
+def _descend(objective: _Objective, V: Floats, tol: float) -> tuple[Floats, NDArray[np.bool_]]:
+    """Run L-BFGS on all problems together, each with its own curvature pairs and step length.
+
+    Returns where they are when all have arrived, or all but few of many, and which of them still move.
+    """
     value, gradient = objective(V)
     pairs: list[tuple[Floats, Floats, Floats]] = []
     resolution = 10 * float(np.finfo(V.dtype).eps)
+    few = objective.n_problems // 2 if objective.n_problems >= _MANY else 0
+    rests = np.zeros(objective.n_problems, np.int64)  # steps since it last moved
     for n_steps in range(_MAX_STEPS):
         direction = _direction(objective, gradient, pairs)
         slope = objective.dots(gradient, direction)
@@ -229,11 +261,11 @@ def minimize(objective: _Objective, V: Floats, tol: float) -> Floats:
         bend = objective.dots(moved, turned)
         inverse = np.where(bend > 1e-30, 1 / np.maximum(bend, 1e-30), 0)
         pairs = [*pairs[-_MEMORY + 1 :], (moved, turned, inverse)]
-        gain = value - new_value
+        rests = np.where(value - new_value <= tol * np.maximum(np.abs(new_value), 1e-3), rests + 1, 0)
         V, value, gradient = new, new_value, new_gradient
-        if n_steps >= _LEAST_STEPS and np.all(gain <= tol * np.maximum(np.abs(value), 1e-3)):
-            break
-    return V
+        if n_steps >= _LEAST_STEPS and (np.all(rests > 0) or (rests < _AT_REST).sum() <= few):
+            return V, (rests < _AT_REST) & ~np.all(rests > 0)
+    return V, np.zeros(objective.n_problems, np.bool_)
 
 
 def _direction(

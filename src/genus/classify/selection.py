@@ -12,6 +12,7 @@ from genus.classify.calibration_choice import check_calibration, choose_calibrat
 from genus.classify.candidates import ENSEMBLES, POWERS, Candidate
 from genus.classify.cost import cv_seconds, rows_per_second
 from genus.classify.leaderboard import LeaderboardRow, Plan, PlannedCandidate, Selection
+from genus.classify.many_labels import judge_on_all, some_labels
 from genus.classify.mixing import add_cooccurrence, add_mixture
 from genus.classify.scores import gain
 from genus.classify.task import SearchTask, checked_task
@@ -99,35 +100,31 @@ def select(
     start = time.perf_counter()
     task = checked_task(X, y, folds, heads, blocks, metric, class_weight, random_state)
     check_calibration(calibration, several=task.truth.several)
-    shop = Workshop(
-        task.X[task.rows],
-        task.truth.take(task.rows),
-        task.fold[task.rows],
-        metric,
-        budget=float("inf") if time_budget is None else time_budget,
-        n_cores=n_jobs or available_cores(),
-        start=start,
-    )
-    _search(task, shop, progress)
+    budget = float("inf") if time_budget is None else time_budget
+    shop = compared = _workshop(some := some_labels(task, random_state), metric, budget, n_jobs, start)
+    _search(some, compared, progress)
+    if some is not task:
+        shop = _workshop(task, metric, budget, n_jobs, start)
+        judge_on_all(compared, shop, _leaders(compared, 2 if ENSEMBLES[task.level] else 1), progress)
+    _mix(task, shop)
     winner = shop.best()
     logits = winner.scaling.undo(winner.logits)
     if len(task.rows) < len(task.X):
         logits = _all_rows(task, shop, winner)
     chosen, calibrated = choose_calibration(logits, task.truth, task.fold, calibration)
-    ranked = shop.rank(shop.trials)
     return Selection(
         metric=metric,
-        leaderboard=tuple(_row(shop, trial) for trial in ranked),
+        leaderboard=_leaderboard(shop, compared),
         winner=winner.head(),
         winner_row=_row(shop, winner),
         classes=task.classes,
         logits=calibrated,
         calibration=chosen,
         multilabel=task.truth.several,
-        score_nested=_nested_score(shop),
+        score_nested=_nested_score(compared),
         stopped_early=bool(shop.not_tried),
         not_tried=tuple(sorted(set(shop.not_tried))),
-        notes=(*task.notes, *_remarks(shop, winner), *filter(None, [chosen.note])),
+        notes=(*some.notes, *_remarks(shop, winner), *filter(None, [chosen.note])),
         seconds=time.perf_counter() - start,
     )
 
@@ -165,6 +162,19 @@ def plan(
     return Plan(rows, total, len(task.rows))
 
 
+def _workshop(task: SearchTask, metric: str, budget: float, n_jobs: int | None, start: float) -> Workshop:
+    """Return a workshop with the rows that candidates are compared on."""
+    return Workshop(
+        task.X[task.rows],
+        task.truth.take(task.rows),
+        task.fold[task.rows],
+        metric,
+        budget=budget,
+        n_cores=n_jobs or available_cores(),
+        start=start,
+    )
+
+
 def _search(task: SearchTask, shop: Workshop, progress: Progress) -> None:
     """Run all stages; the results are left in `shop`."""
     first = [replace(task.candidates[0], stage="first"), *task.candidates[1:]]
@@ -177,6 +187,10 @@ def _search(task: SearchTask, shop: Workshop, progress: Progress) -> None:
         leaders = _leaders(shop, 2)
         variations = _variations(task, [t.candidate for t in leaders], [t.setting for t in leaders])
         _compare(task, shop, variations[stage], progress)
+
+
+def _mix(task: SearchTask, shop: Workshop) -> None:
+    """Add what builds on the best trials, where the list of candidates and the time allow it."""
     if ENSEMBLES[task.level] and len(shop.trials) > 1 and time.perf_counter() < shop.deadline:
         add_mixture(shop)
     if task.truth.several and ENSEMBLES[task.level]:
@@ -280,6 +294,20 @@ def _all_rows(task: SearchTask, shop: Workshop, winner: Trial) -> NDArray[np.flo
         rows = task.fold == f
         logits[rows] = shop.fold_logits(winner.head(), f, task.X[rows])
     return logits
+
+
+def _leaderboard(shop: Workshop, compared: Workshop) -> tuple[LeaderboardRow, ...]:
+    """Return the rows of all trials; first those on all labels, where methods were compared on some."""
+    rows = [_row(shop, trial) for trial in shop.rank(shop.trials)]
+    if compared is not shop:
+        again = {(row.name, str(row.params)) for row in rows}
+        others = (_row(compared, trial) for trial in compared.rank(compared.trials))
+        rows += [
+            replace(row, note="; ".join(filter(None, [row.note, f"on {compared.n_classes} labels"])))
+            for row in others
+            if (row.name, str(row.params)) not in again
+        ]
+    return tuple(rows)
 
 
 def _row(shop: Workshop, trial: Trial) -> LeaderboardRow:
