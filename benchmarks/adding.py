@@ -4,21 +4,26 @@
 images are new, or one class is new and has 5 or 20 images. "added" fits the classifier from what a model of the old
 images remembers and from the new images; the others learn from all images. A quarter of the images judges.
 
+With `--temperatures` it prints something else: what the discriminants of such a memory should be divided by, for some
+numbers of images a class, beside what `genus.classify.memory` takes.
+
 Prints Markdown; writes benchmarks/out/adding.json.
 """
 
 import argparse
 import json
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from few_shot import Features, features_of
+from genus.classify.calibration import best_temperature
 from genus.classify.lda import LDAHead
 from genus.classify.logistic import LogisticHead
-from genus.classify.memory import POWER, Memory
+from genus.classify.memory import POWER, Memory, usual_temperature
 from genus.classify.scores import log_loss
 from genus.normalize import normalize_blocks
 from real_sets import OUT, SINGLE_LABEL
@@ -36,10 +41,15 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--quick", action="store_true", help="the smallest set, one seed")
+    parser.add_argument("--temperatures", action="store_true", help="what suits the memory's head")
     args = parser.parse_args()
+    sets = ("hymenoptera",) if args.quick else SINGLE_LABEL
+    if args.temperatures:
+        show_temperatures(sets)
+        return
     found: dict[tuple[str, str], list[dict[str, float]]] = defaultdict(list)
     kilobytes = []
-    for name in ("hymenoptera",) if args.quick else SINGLE_LABEL:
+    for name in sets:
         known = features_of(name)
         for case in CASES:
             for seed in SEEDS[:1] if args.quick else SEEDS:
@@ -97,6 +107,27 @@ def one_case(known: Features, case: str, seed: int, found: Any) -> list[float]:
             }
         )
     return [len(kept) / 1e3]
+
+
+def show_temperatures(sets: Sequence[str]) -> None:
+    print("| images a class | taken | suits, set by set |")
+    print("|---:|---:|---|")
+    for n_each in (5, 10, 20, 40, 80):
+        found, taken = [], []
+        for name in sets:
+            known = features_of(name)
+            rng, n_classes = np.random.default_rng(0), int(known.codes.max()) + 1
+            order = rng.permutation(len(known.codes))
+            train = np.concatenate([order[known.codes[order] == c][:n_each] for c in range(n_classes)])
+            test = order[~np.isin(known.groups[order], known.groups[train])][:_MAX_IMAGES]
+            bounds = tuple((block.start, block.stop) for block in known.blocks)
+            Z = normalize_blocks(known.X[train], bounds, POWER)
+            head = Memory.of(Z, known.codes[train], n_classes).head(bounds)
+            taken.append(usual_temperature(n_classes, len(train)))
+            more = best_temperature(head.logits(known.X[test]).astype(np.float64), known.codes[test])
+            found.append(taken[-1] * more)
+        suits = ", ".join(f"{name} {value:.0f}" for name, value in zip(sets, found, strict=True))
+        print(f"| {n_each} | {min(taken):.0f} to {max(taken):.0f} | {suits} |")
 
 
 def _divided(

@@ -227,7 +227,10 @@ def evaluate_label_sets(
     coverages: tuple[Coverage, ...] = ()
     if scores is not None and (truth == 1).any():
         coverages = tuple(
-            measure_label_coverage(scores.sets(proba, asked), truth, asked) for asked in COVERAGES
+            measure_label_coverage(
+                scores.sets(proba, asked), truth, asked, unpromised=scores.n_unpromised(asked)
+            )
+            for asked in COVERAGES
         )
     return EvaluationResult(
         replace(evaluation, n_seen=n_seen),

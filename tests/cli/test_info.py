@@ -16,6 +16,7 @@ def test_all_that_matters_is_shown(model: Path) -> None:
         "Features": "thumbnail@32",
         "Input": "32 x 32 pixels",
         "Classifier": "prototype",
+        "Calibration": "% in cross-validation",
         "Trained on": "48 images, judged on 8",
         "Command": "genus train",
         "Seed": "0",

@@ -88,6 +88,13 @@ class TestAHandful:
         assert result.n_test == 6
         assert any("50% of the images" in note for note in result.notes)
 
+    def test_calibration_is_left_out_where_that_is_asked_for_and_simple_where_it_is_not(self) -> None:
+        plain = quick(calibration="none").fit(*few(4, 4, 4)).result_
+        assert plain.calibration.method == "none"
+        platt = quick(calibration="platt").fit(*few(4, 4, 4)).result_
+        assert platt.calibration.method == "temperature"
+        assert any("too few images a class to calibrate by platt" in note for note in platt.notes)
+
     def test_a_single_image_of_a_class_is_learned_and_not_judged(self) -> None:
         model = quick().fit(*few(1, 4, 4))
         assert model.classes_.tolist() == [0, 1, 2]

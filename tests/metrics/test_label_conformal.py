@@ -54,6 +54,7 @@ def test_too_few_images_with_a_label_let_it_always_be_possible() -> None:
     scores = LabelScores.of(proba, truth)
     assert scores.sets(proba, 0.95)[:, 0].all()
     assert not scores.sets(proba, 0.8)[:, 0].all()
+    assert scores.n_unpromised(0.95) >= 1 and scores.n_unpromised(0.5) == 0
 
 
 def test_unknown_cells_are_left_out() -> None:

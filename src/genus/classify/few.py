@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genus.classify.calibration import Calibration
 from genus.classify.cost import rows_per_second
 from genus.classify.few_calibration import USUAL_TEMPERATURE, calibration_near
 from genus.classify.leaderboard import LeaderboardRow, Selection
@@ -92,6 +93,7 @@ def judge_beforehand(
     name: str = "logistic",
     metric: str = "accuracy",
     usual_temperature: float = USUAL_TEMPERATURE,
+    calibration: str = "auto",
 ) -> Selection:
     """Cross-validate one head that was chosen beforehand, so that its figures are not those of the best of many.
 
@@ -111,6 +113,8 @@ def judge_beforehand(
         What the selection says it was judged by.
     usual_temperature : float
         The temperature that suits this head on other data: the fewer rows are judged, the more it counts.
+    calibration : str, default "auto"
+        "none" leaves the logits as they are; anything else fits a temperature, for which alone there are rows enough.
 
     Returns
     -------
@@ -137,8 +141,8 @@ def judge_beforehand(
         logits[out] = _logits(head, X, codes, ~out, X[out], n_classes)
     judged = folds != NEVER
     raw, true = logits[judged], codes[judged]
-    calibration = calibration_near(raw, true, usual_temperature)
-    logits = np.asarray(calibration.apply(raw), np.float32)
+    chosen = Calibration() if calibration == "none" else calibration_near(raw, true, usual_temperature)
+    logits = np.asarray(chosen.apply(raw), np.float32)
     seconds = time.perf_counter() - start
     row = judged_row(head, name, metric, logits, true, folds[judged], size=X.shape, seconds=seconds)
     return Selection(
@@ -149,7 +153,7 @@ def judge_beforehand(
         classes=np.arange(n_classes),
         multilabel=False,
         logits=logits,
-        calibration=calibration,
+        calibration=chosen,
         score_nested=row.score,
         stopped_early=False,
         not_tried=(),

@@ -20,8 +20,8 @@ from genus.normalize import Bounds, normalize_blocks
 N_DIRECTIONS = 128
 SHRINKAGE = 0.8  # more than on all features: few directions leave out what is uneven in the rest
 POWER = 0.5
-# Discriminants in thousands of directions are far too sure. What suits over five sets: 300 times too sure with five
-# images a class, 30 times with 80 (`benchmarks/adding.py`).
+# Discriminants in thousands of directions are far too sure. What suits on other data: `benchmarks/adding.py
+# --temperatures`.
 _COOL, _COOLER = 10.0, 150.0
 _EXTRA = 16  # directions beyond those that are kept, for accuracy
 _MAX_ROWS = 20_000  # to find the directions from
@@ -138,7 +138,7 @@ class Memory:
         coef = (away - np.linalg.solve(inner, factor @ away.T).T @ factor) / even
         prior = np.log(self.counts[known] / n)
         prior += 0.5 * _noise(factor, even, self.rest / n / d) / self.counts[known]
-        temperature = _COOL * (1 + _COOLER * len(known) / n)
+        temperature = usual_temperature(len(known), n)
         head = LDAHead(SHRINKAGE, power=POWER, blocks=blocks)
         head.classes_ = known
         head.coef_ = (coef / temperature).astype(np.float32)
@@ -175,6 +175,17 @@ class Memory:
             return cls(counts, means, scatter, float(known["rest"]))
         except (KeyError, TypeError, ValueError) as error:
             raise DataError("what the model remembers of its images cannot be read.") from error
+
+
+def usual_temperature(n_classes: int, n_images: int) -> float:
+    """Return what the discriminants of so many images are divided by: the fewer a class, the surer they are.
+
+    Examples
+    --------
+    >>> usual_temperature(10, 100), usual_temperature(10, 15_000)
+    (160.0, 11.0)
+    """
+    return _COOL * (1 + _COOLER * n_classes / n_images)
 
 
 def remembered(

@@ -52,6 +52,7 @@ def _facts(found: "ModelFile") -> list[tuple[str, str]]:
         ("Features", f"{features.name}, {features.precision}"),
         ("Input", _input(found)),
         ("Classifier", _classifier(head)),
+        ("Calibration", _calibration(found)),
         ("Named from", _thresholds(found)),
         ("Stored examples", head.get("n_stored_examples") or None),
         ("Weights", known.get("weights")),
@@ -79,6 +80,18 @@ def _thresholds(found: "ModelFile") -> str:
     pairs = list(zip(tuned.names, tuned.values, strict=True))[:_MAX_CLASSES]
     shown = ", ".join(f"{name} {value:.0%}" for name, value in pairs)
     return f"{shown}{' ...' if len(tuned.names) > _MAX_CLASSES else ''} (tuned for {tuned.aim})"
+
+
+def _calibration(found: "ModelFile") -> str:
+    """Say how scores become probabilities, and what that changed in cross-validation."""
+    from genus.report.words import CALIBRATIONS, percent
+
+    known: Mapping[str, Any] = found.details.get("calibration", {})
+    way = CALIBRATIONS.get(str(known.get("method")), "").format(kind="label" if found.multilabel else "class")
+    before, after = known.get("ece_before"), known.get("ece_after")
+    if not way or before is None or after is None:
+        return way
+    return f"{way}: error {percent(after, 1)} in cross-validation, {percent(before, 1)} without"
 
 
 def _input(found: "ModelFile") -> str:

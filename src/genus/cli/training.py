@@ -94,10 +94,12 @@ def print_plan(plan: "TrainingPlan") -> None:
 def print_headline(evaluation: "Evaluation | LabelEvaluation", coverages: "Sequence[Coverage]" = ()) -> None:
     """Print how good a model is: in words, then the figures, then how many names are enough."""
     from genus.metrics.label_evaluation import LabelEvaluation
-    from genus.report.words import enough_names, headline
+    from genus.report.words import enough_labels, enough_names, headline
 
     if isinstance(evaluation, LabelEvaluation):
         _print_label_headline(evaluation)
+        if enough := enough_labels(coverages):
+            print_line(enough)
         return
     found = headline(evaluation)
     print_line(f"{found.sentence} {found.range}")

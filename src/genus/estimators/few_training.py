@@ -33,7 +33,11 @@ def has_few(learned: Learned) -> bool:
 
 
 def select_few(
-    learned: Learned, metric: str, random_state: int | None, pile: NDArray[np.float32] | None = None
+    learned: Learned,
+    metric: str,
+    random_state: int | None,
+    pile: NDArray[np.float32] | None = None,
+    calibration: str = "auto",
 ) -> tuple[Selection, NDArray[np.int64], NDArray[np.int64], list[str]]:
     """Take the classifier chosen beforehand, and judge each image by one that learned from the others.
 
@@ -56,7 +60,13 @@ def select_few(
     if pile is not None and len(pile):
         head, said = _with_pile(head, pile, codes, groups)
         notes.append(said)
-    selection = judge_beforehand(head, learned.table.X[train], codes, folds, metric=metric)
+    if calibration in ("platt", "isotonic"):
+        notes.append(
+            f"too few images a class to calibrate by {calibration}: one temperature is fitted instead"
+        )
+    selection = judge_beforehand(
+        head, learned.table.X[train], codes, folds, metric=metric, calibration=calibration
+    )
     judged = folds != NEVER
     if judged.any():
         per_fold = [len(np.unique(groups[folds != f])) for f in np.unique(folds[judged])]

@@ -202,7 +202,7 @@ def _select(
     metric = metric_of(options.metric, multilabel=learned.multilabel)
     if isinstance(options.heads, str) and has_few(learned):
         pile = pile_of(learned, options.unlabelled, options.feature_set, options.runtime, progress)
-        return select_few(learned, metric, options.random_state, pile)
+        return select_few(learned, metric, options.random_state, pile, options.calibration)
     rows, folds, notes = folds_of(learned, options.random_state)
     budget = None if options.time_budget is None else max(1e-3, options.time_budget - clock.elapsed)
     selection = select(

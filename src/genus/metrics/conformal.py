@@ -172,6 +172,8 @@ class Coverage:
     worst : float
         The least covered class.
     n : int
+    unpromised : int
+        With several labels an image: labels on too few images to promise so much of; they are in every set.
     """
 
     asked: float
@@ -182,6 +184,7 @@ class Coverage:
     alone: float
     worst: float
     n: int
+    unpromised: int = 0
 
 
 def measure_coverage(chosen: ArrayLike, codes: ArrayLike, asked: float) -> Coverage:

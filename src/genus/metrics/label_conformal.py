@@ -76,6 +76,17 @@ class LabelScores:
         limits = [1 - _low_quantile(1 - one[::-1], n, 1 - coverage) + 1e-9 for one, n in pairs]
         return np.array(limits, np.float64)
 
+    def n_unpromised(self, coverage: float) -> int:
+        """Count the labels that too few images had to promise this coverage: they are in every set.
+
+        Raises
+        ------
+        ParameterError
+            `coverage` is not between 0 and 1.
+        """
+        check_coverage(coverage)
+        return sum(_rank(n, 1 - coverage) < 1 for n in self.n_has)
+
     def sets(self, proba: ArrayLike, coverage: float) -> NDArray[np.bool_]:
         """Return the labels that may be there, bool (n, c): each that is there is among them so often.
 
@@ -118,7 +129,9 @@ class LabelScores:
         return cls(sides[0], sides[1], counts[0], counts[1])
 
 
-def measure_label_coverage(chosen: ArrayLike, truth: ArrayLike, asked: float) -> Coverage:
+def measure_label_coverage(
+    chosen: ArrayLike, truth: ArrayLike, asked: float, *, unpromised: int = 0
+) -> Coverage:
     """Hold sets of possible labels against the truth; a `Coverage` whose cases are the labels that are there.
 
     Parameters
@@ -127,6 +140,8 @@ def measure_label_coverage(chosen: ArrayLike, truth: ArrayLike, asked: float) ->
         From `LabelScores.sets`.
     truth : (n, c) int
     asked : float
+    unpromised : int
+        See `LabelScores.n_unpromised`.
 
     Raises
     ------
@@ -149,15 +164,20 @@ def measure_label_coverage(chosen: ArrayLike, truth: ArrayLike, asked: float) ->
         alone=float((sizes == 1).mean()),
         worst=float(((sets & there).sum(axis=0)[n_each > 0] / n_each[n_each > 0]).min()),
         n=n,
+        unpromised=unpromised,
     )
 
 
 def _low_quantile(rising: Floats, n: int, share: float) -> float:
     """Return a value that a new one falls below with probability `share` at most; 0 where there are too few."""
-    rank = int(np.floor((n + 1) * share + 1e-9))
+    rank = _rank(n, share)
     if rank < 1 or not len(rising):
         return 0.0
     return float(rising[(rank - 1) * (len(rising) - 1) // max(n - 1, 1)])
+
+
+def _rank(n: int, share: float) -> int:
+    return int(np.floor((n + 1) * share + 1e-9))
 
 
 def _thinned(rising: Floats) -> Floats:

@@ -4,14 +4,7 @@ from dataclasses import dataclass
 
 from genus.classify.calibration import Calibration
 from genus.metrics.calibration import ReliabilityBin
-from genus.report.words import percent
-
-_WAYS = {
-    "none": "as they are",
-    "temperature": "one temperature",
-    "platt": "a scale and a bias for each {kind} (Platt)",
-    "isotonic": "a rising curve for each {kind} (isotonic)",
-}
+from genus.report.words import CALIBRATIONS, percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +56,13 @@ def calibration_view(content: CalibrationContent | None, *, several: bool) -> Ca
     found = content.calibration
     kind = "label" if several else "class"
     methods = tuple(
-        MethodView(_WAYS[name].format(kind=kind), loss, name == found.method)
+        MethodView(CALIBRATIONS[name].format(kind=kind), loss, name == found.method)
         for name, loss in found.tried.items()
     )
     if found.method == "none":
         said = "Not calibrated: in cross-validation nothing made the probabilities better beyond doubt."
         return CalibrationView(said, methods) if len(methods) > 1 else CalibrationView("Not calibrated.")
-    way, *errors = (_WAYS[found.method].format(kind=kind), found.ece_before, found.ece_after)
+    way, *errors = (CALIBRATIONS[found.method].format(kind=kind), found.ece_before, found.ece_after)
     before, after = (percent(error, 1) for error in errors)
     said = f"Calibrated by {way}: in cross-validation that brought the calibration error from {before} to {after}."
     return CalibrationView(said, methods, content.uncalibrated)

@@ -44,6 +44,14 @@ LABEL_MEANINGS = {
 }
 """The same for several labels an image."""
 
+CALIBRATIONS = {
+    "none": "as they are",
+    "temperature": "one temperature",
+    "platt": "a scale and a bias for each {kind} (Platt)",
+    "isotonic": "a rising curve for each {kind} (isotonic)",
+}
+"""How scores become probabilities."""
+
 
 @dataclass(frozen=True, slots=True)
 class Headline:
@@ -145,13 +153,21 @@ def enough_labels(coverages: Sequence[Coverage]) -> str:
     --------
     >>> print(enough_labels([Coverage(0.95, 0.96, 0.93, 0.98, 4.2, 0.1, 0.9, 300)]))
     For a label that is there to be among those given 95 times in 100, it takes 4.2 names an image.
+    >>> print(enough_labels([Coverage(0.95, 0.96, 0.93, 0.98, 4.2, 0.1, 0.9, 300, unpromised=2)]))
+    For a label that is there to be among those given 95 times in 100, it takes 4.2 names an image. 2 labels are on too
+    few images to promise that of, and are always among them.
     """
     usual = next((row for row in coverages if row.asked == _USUAL_COVERAGE), None)
     if usual is None:
         return ""
+    rare = ""
+    if usual.unpromised:
+        be = "is" if usual.unpromised == 1 else "are"
+        labels = count(usual.unpromised, "label")
+        rare = f" {labels} {be} on too few images to promise that of, and {be} always among them."
     return (
         f"For a label that is there to be among those given {100 * usual.asked:.0f} times in 100, "
-        f"it takes {usual.names:.1f} names an image."
+        f"it takes {usual.names:.1f} names an image.{rare}"
     )
 
 
