@@ -70,7 +70,7 @@ class TestAdding:
     def test_new_classes(self, here: Path, digits: Path) -> None:
         done("train", handful(digits, here / "old", 8, "0", "1"), "--no-report", *CHEAP)
         more = handful(digits, here / "more", 8, "2", "3")
-        said = done("train", more, "--add-to", "old.onnx", "-o", "new.onnx").out
+        said = done("train", "--add", more, "-m", "old.onnx", "-o", "new.onnx").out
         assert "2 new classes: 2, 3" in said
         assert (here / "new.report.html").exists()
         assert strict(done("info", "new.onnx", "--json").out)["classes"] == ["0", "1", "2", "3"]
@@ -78,16 +78,27 @@ class TestAdding:
     def test_the_old_model_stays_unless_forced(self, here: Path, digits: Path) -> None:
         done("train", handful(digits, here / "old", 4, "0", "1"), "--no-report", *CHEAP)
         more = handful(digits, here / "more", 4, "2")
-        assert "old.onnx" in genus("train", more, "--add-to", "old.onnx", "-o", "old.onnx").complaint
+        assert "old.onnx" in genus("train", "--add", more, "-m", "old.onnx", "-o", "old.onnx").complaint
 
     @pytest.mark.parametrize("option", [("--heads", "lda"), ("--features", "hog@32"), ("--dry-run",)])
     def test_how_to_train_cannot_be_said(self, here: Path, digits: Path, option: tuple[str, ...]) -> None:
         done("train", handful(digits, here / "old", 4, "0", "1"), "--no-report", *CHEAP)
-        complaint = genus("train", digits, "--add-to", "old.onnx", "-o", "new.onnx", *option).complaint
+        complaint = genus("train", "--add", digits, "-m", "old.onnx", "-o", "new.onnx", *option).complaint
         assert option[0] in complaint
+
+    @pytest.mark.parametrize(
+        ("command", "words"),
+        [
+            (("a", "--add", "b", "-m", "c.onnx"), "not both"),
+            (("--add", "b"), "name the model to add to"),
+            (("a", "-m", "c.onnx"), "--output"),
+        ],
+    )
+    def test_it_takes_images_and_a_model_and_nothing_else(self, command: tuple[str, ...], words: str) -> None:
+        assert words in genus("train", *command).complaint
 
     def test_a_model_that_remembers_nothing_says_what_to_do(self, here: Path, digits: Path) -> None:
         done("train", handful(digits, here / "old", 4, "0", "1"), "--no-memory", "--no-report", *CHEAP)
-        complaint = genus("train", digits, "--add-to", "old.onnx", "-o", "new.onnx").complaint
+        complaint = genus("train", "--add", digits, "-m", "old.onnx", "-o", "new.onnx").complaint
         assert "old.onnx" in complaint
         assert "Train on all images together" in complaint

@@ -72,11 +72,11 @@ class CalibrationName(StrEnum):
 def train(
     context: typer.Context,
     data: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="DATA", help="A folder with a folder a class, or a table (CSV, JSONL, Parquet)."
         ),
-    ],
+    ] = None,
     output: Annotated[
         str | None,
         typer.Option(
@@ -153,18 +153,21 @@ def train(
             help="More images without labels; they help where there are up to 5 labelled ones a class.",
         ),
     ] = None,
-    add_to: Annotated[
+    add: Annotated[
         str | None,
         typer.Option(
-            "--add-to",
-            metavar="MODEL",
-            help="Add DATA's images and classes to this model, without its old images; --output is the new model.",
+            "--add",
+            metavar="DATA",
+            help="Add these images and classes to a --model, without its old images; --output is the new one.",
         ),
+    ] = None,
+    old: Annotated[
+        str | None, typer.Option("--model", "-m", metavar="FILE", help="With --add: the model to add to.")
     ] = None,
     no_memory: Annotated[
         bool,
         typer.Option(
-            "--no-memory", help="Keep nothing of the images that --add-to, and predict --reject, would need."
+            "--no-memory", help="Keep nothing of the images that --add, and predict --reject, would need."
         ),
     ] = False,
     report: Annotated[
@@ -207,10 +210,10 @@ def train(
       genus train labels.csv --group-column patient --metric macro_f1
       genus train plants/ --taxonomy folders
       genus train findings.csv --multi-label --aim 'recall>=0.95'
-      genus train more_flowers/ --add-to flowers.onnx -o all_flowers.onnx
+      genus train --add more_flowers/ -m flowers.onnx -o all_flowers.onnx
       genus train flowers/ --dry-run
     """
-    console = Console(quiet)
+    console, data = Console(quiet), _data(context, data, add, old)
     model = Path(output) if output else Path(f"{data_name(data)}.onnx")
     page = None if dry_run else _check_outputs(model, report, no_report=no_report, force=force)
 
@@ -238,9 +241,9 @@ def train(
     dataset = read_named(
         data, reader, *columns, multilabel=multi_label, separator=label_separator, taxonomy=taxonomy
     )
-    if add_to is not None:
+    if old is not None:
         check_addable(heads=heads, features=features, costs=costs, dry_run=dry_run, unlabelled=unlabelled)
-        classifier.resume(read_model_file(add_to))
+        classifier.resume(read_model_file(old))
     if dry_run:
         plan = classifier.plan(dataset)
         print_json(plan.to_dict()) if json else print_plan(plan)
@@ -268,10 +271,25 @@ def _check_outputs(model: Path, report: str | None, *, no_report: bool, force: b
     return page
 
 
+def _data(context: typer.Context, data: str | None, add: str | None, old: str | None) -> str:
+    """Return what is to be learned from: DATA for a new model, or with --add what is added to an old one."""
+    if add is None:
+        if old is not None:
+            raise ParameterError(
+                "--model names a model to --add images to; the new model's name is --output."
+            )
+        return data or context.fail("Missing argument 'DATA'.")
+    if data is not None:
+        raise ParameterError(f"give either {data} to train on, or --add {add} to add to a model, not both.")
+    if old is None:
+        raise ParameterError(f"--add {add}: name the model to add to with --model.")
+    return add
+
+
 def check_addable(**options: object) -> None:
     """Raise for options that say how to train anew: what is added to a model follows the model."""
     if wrong := [f"--{name.replace('_', '-')}" for name, value in options.items() if value]:
-        raise ParameterError(f"{', '.join(wrong)} cannot go with --add-to, which follows the model added to.")
+        raise ParameterError(f"{', '.join(wrong)} cannot go with --add, which follows the model added to.")
 
 
 def read_cost_file(path: str) -> dict[str, dict[str, object]]:
