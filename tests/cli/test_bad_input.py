@@ -190,7 +190,6 @@ def test_one_line_says_what_is_wrong(
 
 USAGE: list[tuple[str, str]] = [
     ("frain digits", "No such command 'frain'. Did you mean 'train'"),
-    ("train", "Missing argument 'DATA'"),
     ("train digits more", "unexpected extra argument"),
     ("train digits --bogus", "No such option: --bogus"),
     ("train digits --heds knn", "--heads"),

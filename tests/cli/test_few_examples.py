@@ -89,6 +89,7 @@ class TestAdding:
     @pytest.mark.parametrize(
         ("command", "words"),
         [
+            ((), "name the labelled images"),
             (("a", "--add", "b", "-m", "c.onnx"), "not both"),
             (("--add", "b"), "name the model to add to"),
             (("a", "-m", "c.onnx"), "--output"),

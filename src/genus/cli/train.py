@@ -213,7 +213,7 @@ def train(
       genus train --add more_flowers/ -m flowers.onnx -o all_flowers.onnx
       genus train flowers/ --dry-run
     """
-    console, data = Console(quiet), _data(context, data, add, old)
+    console, data = Console(quiet), _data(data, add, old)
     model = Path(output) if output else Path(f"{data_name(data)}.onnx")
     page = None if dry_run else _check_outputs(model, report, no_report=no_report, force=force)
 
@@ -271,14 +271,18 @@ def _check_outputs(model: Path, report: str | None, *, no_report: bool, force: b
     return page
 
 
-def _data(context: typer.Context, data: str | None, add: str | None, old: str | None) -> str:
+def _data(data: str | None, add: str | None, old: str | None) -> str:
     """Return what is to be learned from: DATA for a new model, or with --add what is added to an old one."""
     if add is None:
         if old is not None:
             raise ParameterError(
                 "--model names a model to --add images to; the new model's name is --output."
             )
-        return data or context.fail("Missing argument 'DATA'.")
+        if data is None:
+            raise ParameterError(
+                "name the labelled images: genus train DATA, or genus train --add DATA -m MODEL."
+            )
+        return data
     if data is not None:
         raise ParameterError(f"give either {data} to train on, or --add {add} to add to a model, not both.")
     if old is None:
