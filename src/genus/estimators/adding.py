@@ -307,7 +307,8 @@ def _result(
     seconds: dict[str, float],
 ) -> TrainingResult:
     new = added.classes[len(added.known) :]
-    named = f"{len(new)} new classes: {_listed(new)}" if new else "no new class"
+    kind = "new class" if len(new) == 1 else "new classes"
+    named = f"{len(new)} {kind}: {_listed(new)}" if new else "no new class"
     notes = [
         f"added {len(added.data)} images to {_named(model)}, which knew {len(added.known)} classes; {named}",
         "the figures are of the new images only: how good the model is on its old classes now was not measured",

@@ -20,17 +20,23 @@ def rejected(found: Rejection | None) -> str:
     --------
     >>> print(rejected(Rejection(0.05, 0.4, 0.06, 0.04, 0.09, 280)))
     Saying "unknown" gives up 6.0% (4.0–9.0) of these images, all of known classes (--reject auto asks for 5%).
+    >>> print(rejected(Rejection(0.05, 0.4, 0.16, 0.12, 0.21, 280)))
+    Saying "unknown" gives up 16.0% (12.0–21.0) of these images, all of known classes (--reject auto asks for 5%): images
+    of known classes look less familiar here than in training.
     """
     if found is None:
         return ""
     given_up = f"{percent(found.known, 1)} ({span(found.known_low, found.known_high, 1)})"
     asked = f"(--reject auto asks for {percent(found.asked, 0)})"
+    # beyond chance: new images of the same kind would not be
+    if found.known_low > found.asked:
+        asked += ": images of known classes look less familiar here than in training"
     if found.caught is None or found.caught_low is None or found.caught_high is None:
         return f'Saying "unknown" gives up {given_up} of these images, all of known classes {asked}.'
     caught = f"{percent(found.caught, 1)} ({span(found.caught_low, found.caught_high, 1)})"
     return (
         f'Saying "unknown" catches {caught} of the {found.n_unknown:,} images of unknown classes and gives up '
-        f"{given_up} of the others {asked}; AUROC {found.auroc:.2f}."
+        f"{given_up} of the others, AUROC {found.auroc:.2f} {asked}."
     )
 
 
