@@ -343,6 +343,7 @@ _DROPPED = {
     "conformal": "sets of names",
     "learning_curve": "the learning curve",
     "costs": "costs of mistakes",
+    "taxonomy": "the tree of the classes",
     "unknown": "telling unknown images",
 }
 

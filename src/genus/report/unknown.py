@@ -21,8 +21,8 @@ def rejected(found: Rejection | None) -> str:
     >>> print(rejected(Rejection(0.05, 0.4, 0.06, 0.04, 0.09, 280)))
     Saying "unknown" gives up 6.0% (4.0–9.0) of these images, all of known classes (--reject auto asks for 5%).
     >>> print(rejected(Rejection(0.05, 0.4, 0.16, 0.12, 0.21, 280)))
-    Saying "unknown" gives up 16.0% (12.0–21.0) of these images, all of known classes (--reject auto asks for 5%): images
-    of known classes look less familiar here than in training.
+    Saying "unknown" gives up 16.0% (12.0–21.0) of these images, all of known classes (--reject auto asks for 5%):
+    images of known classes look less familiar here than in training.
     """
     if found is None:
         return ""
