@@ -44,6 +44,7 @@ RUN = (
     "model-file",
     "features",
     "confidence",
+    "evidence",
     "several-labels",
     "few-examples",
     "taxonomies",

@@ -6,6 +6,7 @@ What most people need, imported on first use so that `import genus` stays instan
 `ImageClassifier`       train, evaluate and use a classifier (scikit-learn's contract)
 `ImageClusterer`        unlabelled images in, groups out (scikit-learn's contract)
 `FeatureExtractor`      images in, feature vectors out; fits in any scikit-learn pipeline
+`Explainer`             where in an image a model finds the evidence for a class
 `load`                  open a `.onnx` model file
 `read_dataset`          folders, tables and lists of images as one `Dataset`
 ======================  ==========================================================
@@ -21,10 +22,12 @@ if TYPE_CHECKING:
     from genus.errors import GenusError
     from genus.estimators.classifier import ImageClassifier
     from genus.estimators.clusterer import ImageClusterer
+    from genus.explain.explainer import Explainer
     from genus.features.extractor import FeatureExtractor
     from genus.predictor import load
 
 _EXPORTS = {
+    "Explainer": "genus.explain.explainer",
     "FeatureExtractor": "genus.features.extractor",
     "GenusError": "genus.errors",
     "ImageClassifier": "genus.estimators.classifier",
@@ -34,6 +37,7 @@ _EXPORTS = {
 }
 
 __all__ = [
+    "Explainer",
     "FeatureExtractor",
     "GenusError",
     "ImageClassifier",

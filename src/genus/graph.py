@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 OPSET = 17
 _FLOAT = 1  # TensorProto.FLOAT
+SCORES = "scores"
+"""What the tensor of a classifier's logits before calibration is called."""
 IR_VERSION = 8  # the oldest that carries opset 17: older runtimes still read the file
 
 

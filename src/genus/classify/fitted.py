@@ -11,7 +11,7 @@ from genus.classify.head import probabilities
 from genus.classify.leaderboard import Selection
 from genus.classify.workshop import logits_of
 from genus.errors import ParameterError
-from genus.graph import GraphBuilder
+from genus.graph import SCORES, GraphBuilder
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,7 +80,8 @@ class FittedHead:
                 f"{type(self.head).__name__} cannot be exported: expected a head with `export(graph, x)`. "
                 "Choose among the built-in heads to write a model file."
             )
-        return self.calibration.export(graph, self.head.export(graph, x))
+        scores = graph.op("Identity", self.head.export(graph, x), name=SCORES)
+        return self.calibration.export(graph, scores)
 
 
 def fit_final(

@@ -22,6 +22,7 @@ VERBS = {
     "name": "Give groups names, and make labels of them.",
     "evaluate": "Measure a model on labelled images it was not trained on.",
     "predict": "Say what is in images.",
+    "explain": "Show where in images the evidence for a class is.",
     "features": "Turn images into feature vectors.",
     "info": "Show what is inside a model file.",
     "compare": "Find out which of two models is better.",

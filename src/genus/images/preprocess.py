@@ -98,6 +98,24 @@ class Preprocess:
             pixels = self._middle(pixels)
         return resize(pixels, self.height, self.width)
 
+    def region(self, height: int, width: int) -> tuple[float, float, float, float]:
+        """Return which part of an image the result shows: top, left, bottom, right in the image's pixels.
+
+        Examples
+        --------
+        >>> Preprocess(100, 100, "crop", 1.0).region(200, 400)
+        (0.0, 100.0, 200.0, 300.0)
+        >>> Preprocess(100, 100, "pad").region(200, 400)
+        (-100.0, 0.0, 300.0, 400.0)
+        """
+        if (height, width) == (self.height, self.width) or self.fit == "squash":
+            return 0.0, 0.0, float(height), float(width)
+        scales = height / self.height, width / self.width
+        scale = max(scales) if self.fit == "pad" else self.crop_fraction * min(scales)
+        shown_height, shown_width = self.height * scale, self.width * scale
+        top, left = (height - shown_height) / 2, (width - shown_width) / 2
+        return top, left, top + shown_height, left + shown_width
+
     def to_json(self) -> str:
         """Return it as a JSON object; equal settings give equal text."""
         return json.dumps(asdict(self), sort_keys=True)

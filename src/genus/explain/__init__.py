@@ -1,0 +1,1 @@
+"""Looking into a model: where in an image the evidence for a class is."""

@@ -1,0 +1,116 @@
+"""What an explanation is: the evidence for one class in one image, as numbers, as boxes, as a picture."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from genus.explain.boxes import THRESHOLD, Box, boxes_of
+
+_STRENGTH = 0.65  # of the colour where the evidence is largest
+_HOT = np.array([255, 96, 0], np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Explanation:
+    """The evidence for one class in one image.
+
+    Attributes
+    ----------
+    image : str
+        What the image is called.
+    label : str
+        The class.
+    probability : float in [0, 1]
+        What the model gives it.
+    evidence : (h, w) float32
+        How much each place adds to the log-odds of the class; what speaks against it is below 0.
+    method : str
+        How it was found: "places", "linear" or "occlusion" (see `genus.explain.explainer.METHODS`).
+    size : (int, int)
+        Height and width of the image in pixels, upright.
+    region : (float, float, float, float)
+        Top, left, bottom, right of what the map covers, in pixels of the image; outside of it where it is padded.
+    """
+
+    image: str
+    label: str
+    probability: float
+    evidence: NDArray[np.float32]
+    method: str
+    size: tuple[int, int]
+    region: tuple[float, float, float, float]
+
+    def boxes(self, threshold: float = THRESHOLD) -> tuple[Box, ...]:
+        """Return the boxes round the evidence, in pixels of the image, the one with most evidence first."""
+        return tuple(self._in_pixels(box) for box in boxes_of(self.evidence, threshold))
+
+    def on(self, height: int, width: int) -> NDArray[np.float32]:
+        """Return the evidence for each pixel of the image at any size, float32 (height, width); 0 outside the map."""
+        top, left, bottom, right = self.region
+        scale_y, scale_x = height / self.size[0], width / self.size[1]
+        h, w = self.evidence.shape
+        # the map's cells are areas: the centre of the first is half a cell inside
+        across = (right - left) * scale_x / w
+        down = (bottom - top) * scale_y / h
+        forth = np.array(
+            [[across, 0, (left * scale_x) + across / 2 - 0.5], [0, down, (top * scale_y) + down / 2 - 0.5]]
+        )
+        spread = cv2.copyMakeBorder(self.evidence, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+        forth[:, 2] -= forth[:, 0] + forth[:, 1]  # of the border
+        found = cv2.warpAffine(spread, forth, (width, height), flags=cv2.INTER_LINEAR)
+        rows, columns = (np.arange(height) + 0.5) / scale_y, (np.arange(width) + 0.5) / scale_x
+        inside = ((rows >= top) & (rows <= bottom))[:, None] & ((columns >= left) & (columns <= right))
+        return np.where(inside, np.asarray(found, np.float32), np.float32(0))
+
+    def overlay(self, picture: NDArray[np.uint8], *, with_boxes: bool = False) -> NDArray[np.uint8]:
+        """Colour a picture of the image where the evidence is.
+
+        Parameters
+        ----------
+        picture : (height, width, 3) uint8
+            The image at any size, RGB, upright.
+        with_boxes : bool, default False
+            Whether to draw the boxes.
+
+        Returns
+        -------
+        (height, width, 3) uint8
+        """
+        height, width = picture.shape[:2]
+        heat = np.maximum(self.on(height, width), 0)
+        heat /= max(float(heat.max(initial=0.0)), 1e-12)
+        grey = picture.astype(np.float32).mean(axis=2, keepdims=True)
+        calm = 0.5 * picture + 0.5 * grey
+        share = _STRENGTH * heat[:, :, None]
+        mixed = np.asarray(np.clip((1 - share) * calm + share * _HOT, 0, 255), np.uint8)
+        if with_boxes:
+            scale = width / self.size[1], height / self.size[0]
+            for box in self.boxes():
+                start, stop = (
+                    (round(x * scale[0]), round(y * scale[1]))
+                    for x, y in ((box.left, box.top), (box.right, box.bottom))
+                )
+                cv2.rectangle(mixed, start, stop, (255, 255, 255), max(1, round(min(height, width) / 120)))
+        return mixed
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON: all but the map."""
+        return {
+            "image": self.image,
+            "label": self.label,
+            "probability": self.probability,
+            "method": self.method,
+            "boxes": [{key: round(value, 4) for key, value in asdict(box).items()} for box in self.boxes()],
+        }
+
+    def _in_pixels(self, box: Box) -> Box:
+        top, left, bottom, right = self.region
+        height, width = self.size
+        x, y = (
+            np.clip(left + np.array([box.left, box.right]) * (right - left), 0, width).tolist(),
+            np.clip(top + np.array([box.top, box.bottom]) * (bottom - top), 0, height).tolist(),
+        )
+        return Box(x[0], y[0], x[1], y[1], box.score)
