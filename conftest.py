@@ -1,12 +1,16 @@
 """Fixtures for the tests and for the examples in docstrings."""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent
+
+# PyTorch is an extra: without it the examples in genus.cnn cannot run
+collect_ignore_glob = [] if find_spec("torch") else ["src/genus/cnn/*"]
 
 # The same examples in every run: a red test means that the change at hand broke it. Other examples now and
 # then: pytest --hypothesis-profile=search
