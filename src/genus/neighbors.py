@@ -43,8 +43,8 @@ def nearest_rows(stored: Rows, rows: Rows, k: int) -> Neighbors:
     Examples
     --------
     >>> found = nearest_rows(np.float32([[0, 0], [3, 0], [1, 0]]), np.float32([[0.9, 0]]), 2)
-    >>> found.indices.tolist(), found.distances.round(2).tolist()
-    ([[2, 0]], [[0.01..., 0.81...]])
+    >>> found.indices.tolist(), found.distances.round(2)
+    ([[2, 0]], array([[0.01, 0.81]], dtype=float32))
     """
     k = min(k, len(stored))
     indices = np.empty((len(rows), k), np.int64)
