@@ -12,7 +12,7 @@ from .command import done, genus
 
 def test_it_writes_pictures_and_boxes(here: Path, model: Path, digits: Path) -> None:
     found = done("explain", "-m", model, digits / "0", "-o", "ev", "--top", "2", "--arrays", "--json").json
-    assert len(found["explained"]) == 24 and found["explained"][0]["method"] == "occlusion"
+    assert len(found["explained"]) == 24 and found["explained"][0]["method"] == "combined"
     with open("ev/boxes.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert {row["image"] for row in rows} == {row["image"] for row in found["explained"]}
@@ -21,6 +21,26 @@ def test_it_writes_pictures_and_boxes(here: Path, model: Path, digits: Path) -> 
         assert np.load(Path(row["picture"]).with_suffix(".npy"), allow_pickle=False).ndim == 2
         for box in row["boxes"]:
             assert 0 <= box["left"] < box["right"] <= 64 and 0 <= box["top"] < box["bottom"] <= 64
+
+
+def test_the_page_shows_all_of_it_and_says_what_boxes_are(here: Path, model: Path, digits: Path) -> None:
+    found = done("explain", "-m", model, digits / "1", "-o", "ev", "--examples", digits, "--json").json
+    page = Path(found["page"]).read_text("utf-8")
+    assert page.count('id="image-') == 2 * 12 and "This is no detector." in page
+    assert "http" not in page.replace("http-equiv", "") and "pixels at" in page
+    for row in found["explained"]:
+        assert len(row["examples"]) == 3 and row["ranking"][0]["label"] == row["label"]
+        apart = [example["distance"] for example in row["examples"]]
+        assert apart == sorted(apart) and row["image"] not in [one["image"] for one in row["examples"]]
+    assert {one["label"] for row in found["explained"] for one in row["examples"]} == {"1"}
+
+
+def test_examples_are_named_on_the_screen(here: Path, model: Path, digits: Path) -> None:
+    one = next((digits / "1").iterdir())
+    said = done("explain", "-m", model, one, "--examples", digits).out
+    assert said.count("  like ") == 3 and "distance 0." in said
+    assert "no labelled images" in genus("explain", "-m", model, one, "-o", "x", "--examples", one).complaint
+    assert not Path("x").exists()
 
 
 def test_it_says_what_it_found(here: Path, model: Path, digits: Path) -> None:
@@ -45,6 +65,8 @@ def test_what_cannot_be_read_is_listed(here: Path, model: Path, digits: Path) ->
         (("--classes", "7"), "no class '7'"),
         (("--method", "guess"), "method must be one of"),
         (("--method", "places"), "no feature map"),
+        (("--layers", "3"), "layers are for"),
+        (("--method", "layer-cam", "--layers", "x"), "give numbers"),
     ],
 )
 def test_wishes_that_cannot_be_leave_nothing_behind(

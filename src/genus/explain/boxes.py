@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-THRESHOLD = 0.5
-"""Evidence at least so large, in parts of the largest, is inside a box."""
-_LEAST_PEAK = 0.6  # of the largest evidence, for a box of its own
-_FINE = 8  # cells that a cell of a coarse map is divided into
+from genus.explain.outline import SIDE, parts, positive
+
+_LEAST_PEAK = 0.35  # of the largest evidence, for a box of its own
+_LEAST_SHARE = 0.02  # of all evidence, where it is not the largest
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ class Box:
     score: float
 
 
-def boxes_of(evidence: NDArray[np.float32], threshold: float = THRESHOLD) -> tuple[Box, ...]:
+def boxes_of(evidence: NDArray[np.float32], threshold: float = 0.5) -> tuple[Box, ...]:
     """Draw boxes round the connected places of large evidence; the one with most evidence first.
 
     Parameters
@@ -54,27 +53,36 @@ def boxes_of(evidence: NDArray[np.float32], threshold: float = THRESHOLD) -> tup
     >>> [round(float(value), 1) for value in (box.left, box.top, box.right, box.bottom, box.score)]
     [0.6, 0.2, 0.9, 0.4, 0.8]
     """
-    large = fine(np.maximum(evidence, 0))
-    peak = float(large.max(initial=0.0))
+    large = positive(evidence)
+    return boxes_round(large >= max(threshold * float(large.max()), 1e-12), evidence)
+
+
+def boxes_round(mask: NDArray[np.bool_], evidence: NDArray[np.float32]) -> tuple[Box, ...]:
+    """Draw a box round each part of a mask that holds evidence; the one with most evidence first.
+
+    Parameters
+    ----------
+    mask : (130, 130) bool
+        From `genus.explain.outline.outlined`.
+    evidence : (h, w) float32
+        Of the same picture.
+
+    Returns
+    -------
+    tuple of Box
+        In parts of the map's sides, 0 to 1. Parts with little evidence, or nowhere much, have none.
+    """
+    large = positive(evidence)
+    peak, total = float(large.max()), float(large.sum())
     if peak <= 0:
         return ()
-    mask = np.asarray(large >= threshold * peak, np.uint8)
-    n, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    total, (height, width) = float(large.sum()), large.shape
     found = []
-    for i in range(1, n):
-        inside = labels == i
-        if large[inside].max() < _LEAST_PEAK * peak:
-            continue
-        x, y, w, h = (int(value) for value in stats[i][:4])
-        score = float(large[y : y + h, x : x + w].sum()) / total
-        found.append(Box(x / width, y / height, (x + w) / width, (y + h) / height, min(1.0, score)))
+    for part in parts(mask):
+        rows, columns = (np.flatnonzero(part.any(axis=axis)) for axis in (1, 0))
+        top, bottom = int(rows[0]), int(rows[-1]) + 1
+        left, right = int(columns[0]), int(columns[-1]) + 1
+        share = float(large[top:bottom, left:right].sum()) / total
+        own = float(large[part].max())
+        if own >= _LEAST_PEAK * peak and (share >= _LEAST_SHARE or own == peak):
+            found.append(Box(left / SIDE, top / SIDE, right / SIDE, bottom / SIDE, min(1.0, share)))
     return tuple(sorted(found, key=lambda box: -box.score))
-
-
-def fine(evidence: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return a coarse map on a finer grid, smoothly; maps of 64 places a side or more as they are."""
-    if min(evidence.shape) >= 64:
-        return evidence
-    size = evidence.shape[1] * _FINE, evidence.shape[0] * _FINE
-    return np.maximum(np.asarray(cv2.resize(evidence, size, interpolation=cv2.INTER_LINEAR), np.float32), 0)

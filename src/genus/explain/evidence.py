@@ -1,7 +1,7 @@
-"""Class evidence maps: how much each place of an image speaks for a class.
+"""Class evidence maps from one run of the network: how much each place of its last layer speaks for a class.
 
-Three ways, from the quickest and coarsest: to leave a place out of the pooling of the feature map, to linearise the
-classifier at the image, and to hide a piece of the picture. None needs a gradient.
+Two ways: to leave a place out of the pooling of the feature map, and to linearise the classifier at the image. Neither
+needs a gradient.
 """
 
 from collections.abc import Callable
@@ -12,13 +12,10 @@ from numpy.typing import NDArray
 Rows = NDArray[np.float32]
 Maps = NDArray[np.float32]
 Score = Callable[[Rows], Rows]
-PictureScore = Callable[[NDArray[np.uint8]], Rows]
 
 _STEP = 0.02  # of a finite difference, in parts of the largest feature
 _ROWS = 512  # at once
 _LEAST = 1e-300
-_PIECES = 9  # along a side
-_PIECE = 0.22  # of the side
 
 
 def log_odds(logits: Rows, *, several: bool) -> Rows:
@@ -89,52 +86,3 @@ def by_linearising(score: Score, embedding: Rows, feature_map: Maps, codes: NDAr
         slopes[start : start + k] = (score(ahead) - score(behind))[:, codes] / (2 * step)
     maps = np.einsum("dk,dhw->khw", slopes, feature_map) / (h * w)
     return np.asarray(maps, np.float32)
-
-
-def by_hiding(
-    predict: PictureScore, pixels: NDArray[np.uint8], codes: NDArray[np.int64], *, batch_size: int = 16
-) -> Maps:
-    """Return what pieces of the picture add to the score of some classes: what is lost when they are hidden.
-
-    Parameters
-    ----------
-    predict : callable
-        From pictures, uint8 (n, side, side, 3), to scores (n, c).
-    pixels : (side, side, 3) uint8
-    codes : (k,) int64
-    batch_size : int, default 16
-
-    Returns
-    -------
-    (k, side, side) float32
-        In the score's unit; each pixel has the mean of the pieces that it is in.
-
-    Notes
-    -----
-    Works for any model, at the cost of 82 predictions. Pieces become the picture's mean colour: Zeiler and Fergus
-    (2014), "Visualizing and understanding convolutional networks", ECCV.
-    """
-    height, width = pixels.shape[:2]
-    plain = pixels.mean(axis=(0, 1)).astype(np.uint8)
-    spans = [
-        (_span(row, height), _span(column, width)) for row in range(_PIECES) for column in range(_PIECES)
-    ]
-    whole = predict(pixels[None])[0, codes]
-    total = np.zeros((len(codes), height, width), np.float32)
-    times = np.zeros((height, width), np.float32)
-    for start in range(0, len(spans), batch_size):
-        some = spans[start : start + batch_size]
-        hidden = np.repeat(pixels[None], len(some), axis=0)
-        for picture, (rows, columns) in zip(hidden, some, strict=True):
-            picture[rows, columns] = plain
-        lost = whole - predict(hidden)[:, codes]
-        for loss, (rows, columns) in zip(lost, some, strict=True):
-            total[:, rows, columns] += loss[:, None, None]
-            times[rows, columns] += 1
-    return np.asarray(total / np.maximum(times, 1), np.float32)
-
-
-def _span(place: int, length: int) -> slice:
-    """Return the piece around one of the places along a side."""
-    middle, half = (place + 0.5) / _PIECES * length, max(0.5, _PIECE * length / 2)
-    return slice(max(0, round(middle - half)), max(1, round(middle + half)))

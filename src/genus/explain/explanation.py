@@ -1,19 +1,23 @@
 """What an explanation is: the evidence for one class in one image, as numbers, as boxes, as a picture."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from genus.explain.boxes import THRESHOLD, Box, boxes_of
+from genus.explain.boxes import Box, boxes_of, boxes_round
+from genus.explain.outline import outlined
 
+_THRESHOLD = 0.5  # where there is no picture to look at
 _STRENGTH = 0.65  # of the colour where the evidence is largest
 _HOT = np.array([255, 96, 0], np.float32)
+_COLOUR = 0.25  # of the picture's own: orange must be seen on orange flowers
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Explanation:
     """The evidence for one class in one image.
 
@@ -26,13 +30,20 @@ class Explanation:
     probability : float in [0, 1]
         What the model gives it.
     evidence : (h, w) float32
-        How much each place adds to the log-odds of the class; what speaks against it is below 0.
+        How much each place adds to the log-odds of the class; what speaks against it is below 0. Of methods that bring
+        several maps together ("combined", "views", "layer-cam") it is in no unit.
     method : str
-        How it was found: "places", "linear" or "occlusion" (see `genus.explain.explainer.METHODS`).
+        How it was found (see `genus.explain.explainer.METHODS`).
     size : (int, int)
         Height and width of the image in pixels, upright.
     region : (float, float, float, float)
         Top, left, bottom, right of what the map covers, in pixels of the image; outside of it where it is padded.
+    ranking : tuple of (str, float)
+        The most probable classes of the image, whatever was asked for.
+    extent : (h, w) float32 or None
+        Where what shows the evidence is, if something is known of that beside the evidence itself.
+    picture : (side, side, 3) uint8 or None
+        What the map covers, as the model sees it; its colours tell boxes where things end.
     """
 
     image: str
@@ -42,10 +53,30 @@ class Explanation:
     method: str
     size: tuple[int, int]
     region: tuple[float, float, float, float]
+    ranking: tuple[tuple[str, float], ...] = ()
+    extent: NDArray[np.float32] | None = field(default=None, repr=False)
+    picture: NDArray[np.uint8] | None = field(default=None, repr=False)
 
-    def boxes(self, threshold: float = THRESHOLD) -> tuple[Box, ...]:
-        """Return the boxes round the evidence, in pixels of the image, the one with most evidence first."""
-        return tuple(self._in_pixels(box) for box in boxes_of(self.evidence, threshold))
+    def boxes(self, threshold: float | None = None) -> tuple[Box, ...]:
+        """Return the boxes round the evidence, in pixels of the image, the one with most evidence first.
+
+        Parameters
+        ----------
+        threshold : float or None
+            Between 0 and 1: box what has so large a part of the largest evidence, and do not look at the picture. None:
+            the outline that parts the picture's colours best (see `genus.explain.outline`).
+        """
+        if threshold is None:
+            return self._outlined
+        return self._in_image(boxes_of(self.evidence, threshold))
+
+    @cached_property
+    def _outlined(self) -> tuple[Box, ...]:
+        if self.picture is None:
+            return self.boxes(_THRESHOLD)
+        extent = self.evidence if self.extent is None else self.extent
+        found = boxes_round(outlined(self.evidence, extent, self.picture), self.evidence)
+        return self._in_image(found) or self.boxes(_THRESHOLD)
 
     def on(self, height: int, width: int) -> NDArray[np.float32]:
         """Return the evidence for each pixel of the image at any size, float32 (height, width); 0 outside the map."""
@@ -83,7 +114,7 @@ class Explanation:
         heat = np.maximum(self.on(height, width), 0)
         heat /= max(float(heat.max(initial=0.0)), 1e-12)
         grey = picture.astype(np.float32).mean(axis=2, keepdims=True)
-        calm = 0.5 * picture + 0.5 * grey
+        calm = _COLOUR * picture + (1 - _COLOUR) * grey
         share = _STRENGTH * heat[:, :, None]
         mixed = np.asarray(np.clip((1 - share) * calm + share * _HOT, 0, 255), np.uint8)
         if with_boxes:
@@ -103,8 +134,16 @@ class Explanation:
             "label": self.label,
             "probability": self.probability,
             "method": self.method,
+            "ranking": [
+                {"label": name, "probability": round(probability, 6)} for name, probability in self.ranking
+            ],
             "boxes": [{key: round(value, 4) for key, value in asdict(box).items()} for box in self.boxes()],
         }
+
+    def _in_image(self, boxes: tuple[Box, ...]) -> tuple[Box, ...]:
+        """Return the boxes in pixels of the image; what is padded has none."""
+        found = (self._in_pixels(box) for box in boxes)
+        return tuple(box for box in found if min(box.right - box.left, box.bottom - box.top) > 0)
 
     def _in_pixels(self, box: Box) -> Box:
         top, left, bottom, right = self.region

@@ -1,0 +1,127 @@
+"""Every way of finding evidence: it is in the square that decides, and it hangs on what the model has learned."""
+
+from importlib.util import find_spec
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from genus import Explainer
+from genus.errors import MissingExtraError, ParameterError
+from genus.explain.explainer import METHODS
+from genus.explain.faithfulness import faithfulness
+from genus.explain.views import resized
+from genus.model_file import ModelFile
+from genus.predictor import built_in
+from photographs import photographs
+from squares import NAMES, SQUARE, in_corner, picture, place_of
+
+TORCH = find_spec("torch") is not None
+NEEDS_TORCH = ("grad-cam", "layer-cam")
+ALL = [
+    pytest.param(method, marks=pytest.mark.skipif(method in NEEDS_TORCH and not TORCH, reason="no PyTorch"))
+    for method in METHODS
+    if method != "auto"
+]
+
+
+@pytest.mark.parametrize("method", ALL)
+def test_the_evidence_is_in_the_square_that_decides(trained: ModelFile, method: str) -> None:
+    explainer = Explainer(trained, method=method)
+    hits, overlaps = [], []
+    for i, corner in enumerate([(0, 0), (0, 1), (1, 0), (1, 1)]):
+        name = NAMES[i % 2]
+        (found,) = explainer.explain(picture(name, corner, 100 + i))
+        assert found.label == name and found.method == method and found.ranking[0][0] == name
+        hits.append(in_corner(found.evidence, corner))
+        top, left = place_of(corner)
+        box = found.boxes()[0]
+        wide = max(0.0, min(box.right, left + SQUARE) - max(box.left, left))
+        high = max(0.0, min(box.bottom, top + SQUARE) - max(box.top, top))
+        union = (box.right - box.left) * (box.bottom - box.top) + SQUARE**2 - wide * high
+        overlaps.append(wide * high / union)
+    # a blurred square colours what is around it: hiding alone errs now and then
+    assert sum(hits) >= (3 if method == "occlusion" else 4)
+    assert np.mean(overlaps) > 0.4
+
+
+def randomised(model: ModelFile, seed: int = 0) -> ModelFile:
+    """The same network with the numbers of every layer in another order."""
+    rng = np.random.default_rng(seed)
+    whole = onnx.load_model_from_string(model.data)
+    for value in whole.graph.initializer:
+        numbers = numpy_helper.to_array(value)
+        if numbers.ndim >= 2 and numbers.size > 100:
+            shuffled = rng.permutation(numbers.ravel()).reshape(numbers.shape)
+            value.CopyFrom(numpy_helper.from_array(shuffled, value.name))
+    return ModelFile(
+        whole.SerializeToString(), model.classes, model.preprocess, model.features, model.details
+    )
+
+
+@pytest.mark.parametrize("method", ALL)
+def test_maps_of_a_network_with_random_weights_are_others(trained: ModelFile, method: str) -> None:
+    """The sanity check of Adebayo et al. (2018), "Sanity checks for saliency maps", NeurIPS."""
+    learned, random = (Explainer(model, method=method) for model in (trained, randomised(trained)))
+    agreement = []
+    for i, corner in enumerate([(0, 0), (0, 1), (1, 0), (1, 1)]):
+        pixels = picture(NAMES[i % 2], corner, i)
+        (found,) = learned.explain(pixels)
+        (other,) = random.explain(pixels, classes=[found.label])
+        maps = [resized(one.evidence, 26, 26).ravel().argsort().argsort() for one in (found, other)]
+        agreement.append(np.corrcoef(*maps)[0, 1])
+    assert abs(np.mean(agreement)) < 0.5
+
+
+@pytest.mark.parametrize("method", ["combined", "views"])
+def test_what_it_points_at_is_what_the_model_goes_by(method: str) -> None:
+    """Deletion and insertion on real photographs, against maps of chance."""
+    model = built_in().model
+    explainer, run = Explainer(model, method=method, n_images=1), model.open(engine="onnxruntime")
+    rng, own, chance = np.random.default_rng(0), [], []
+    for pixels in photographs(260)[[0, 1, 5, 6]]:
+        (found,) = explainer.explain(pixels)
+        code = model.classes.index(found.label)
+        for maps, evidence in ((own, found.evidence), (chance, rng.random((9, 9), np.float32))):
+            one = faithfulness(lambda x: run(x)["probabilities"], pixels, evidence, code, steps=6)
+            maps.append((one.deletion, one.insertion))
+    (deletion, insertion), (by_chance, in_by_chance) = np.mean(own, axis=0), np.mean(chance, axis=0)
+    assert deletion < by_chance and insertion > in_by_chance
+
+
+@pytest.mark.parametrize("method", ["auto", "views", "occlusion"])
+def test_the_same_image_has_the_same_evidence(trained: ModelFile, method: str) -> None:
+    one, other = (
+        Explainer(trained, method=method).explain(picture("red", (0, 1), 3), top=2) for _ in range(2)
+    )
+    for a, b in zip(one, other, strict=True):
+        assert np.array_equal(a.evidence, b.evidence) and a.boxes() == b.boxes()
+
+
+def test_the_cost_is_what_it_says(trained: ModelFile) -> None:
+    for method in ("places", "linear", "views", "occlusion", "combined"):
+        explainer, counted = Explainer(trained, method=method), []
+        run = explainer._run
+        explainer._run = lambda pictures, run=run, counted=counted: (
+            counted.append(len(pictures)),
+            run(pictures),
+        )[1]
+        explainer.explain(picture("red", (0, 1), 3), top=2)
+        assert sum(counted) == explainer.n_runs_
+
+
+@pytest.mark.skipif(not TORCH, reason="no PyTorch")
+def test_gradients_at_layers_of_ones_choice(trained: ModelFile) -> None:
+    (found,) = Explainer(trained, method="layer-cam", layers=[30]).explain(picture("red", (0, 1), 3))
+    assert found.evidence.shape == (14, 14)
+    with pytest.raises(ParameterError, match="no layer 500; the model has 49"):
+        Explainer(trained, method="grad-cam", layers=[500])
+    with pytest.raises(ParameterError, match="layers are for grad-cam"):
+        Explainer(trained, layers=[1])
+
+
+def test_without_pytorch_it_says_what_to_install(trained: ModelFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("genus.explain.gradients.find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match="genus\\[cnn\\]"):
+        Explainer(trained, method="layer-cam")
