@@ -45,6 +45,7 @@ from genus.files import check_writable
 if TYPE_CHECKING:
     from genus.data.dataset import Dataset
     from genus.judgement import EvaluationResult
+    from genus.predictor import Predictor
 
 
 def evaluate(
@@ -98,7 +99,7 @@ def evaluate(
     dataset = chosen_part(dataset, split)
     result = predictor.evaluate(dataset, progress=Console(quiet), random_state=seed)
     if page is not None:
-        _write_report(result, dataset, model, page)
+        _write_report(result, dataset, predictor, model, page)
     if json:
         print_json({"model": model, "data": dataset.origin, **result.to_dict(), "report": page})
         return
@@ -115,15 +116,21 @@ def evaluate(
         print_line(f"Report  {page}")
 
 
-def _write_report(result: "EvaluationResult", dataset: "Dataset", model: str, page: Path) -> None:
+def _write_report(
+    result: "EvaluationResult", dataset: "Dataset", predictor: "Predictor", model: str, page: Path
+) -> None:
+    from genus.report.mistakes import with_evidence
     from genus.report.page import write_report
     from genus.report.training import evaluation_report
 
+    sources = {source.name: source for source in dataset.sources}
     content = evaluation_report(
         result,
         title=Path(model).stem,
         model=model,
         created=f"{datetime.now(UTC).isoformat(timespec='seconds')} by Genus {__version__}",
-        sources={source.name: source for source in dataset.sources},
+        sources=sources,
     )
-    write_report(content, page)
+    write_report(
+        with_evidence(content, predictor.model, result, sources=sources, runtime=predictor.runtime), page
+    )

@@ -321,10 +321,20 @@ def _save(
     classifier.save(model, force=force)
     if page is None:
         return
+    from genus.report.mistakes import with_evidence
     from genus.report.page import write_report
     from genus.report.training import training_report
 
+    result = classifier.result_
     sources = {source.name: source for source in dataset.sources}
-    write_report(
-        training_report(classifier.result_, title=model.stem, model=str(model), sources=sources), page
-    )
+    content = training_report(result, title=model.stem, model=str(model), sources=sources)
+    if result.judged is not None:
+        content = with_evidence(
+            content,
+            classifier.model_,
+            result.test,
+            scores=result.judged.uncalibrated_logits,
+            sources=sources,
+            runtime=classifier.runtime,
+        )
+    write_report(content, page)

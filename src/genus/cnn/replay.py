@@ -164,7 +164,7 @@ class Replay:
             raise EngineError(f"the graph makes no tensor {missing[0]!r}.")
         values: dict[str, Tensor] = {
             **self._constants,
-            IMAGES: torch.from_numpy(np.ascontiguousarray(images)),
+            IMAGES: torch.from_numpy(np.array(images, np.uint8)),  # a copy: it must be writable
         }
         needed = self._needed(names)
         for step, wanted in zip(self._steps, needed, strict=True):

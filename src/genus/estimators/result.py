@@ -1,9 +1,10 @@
 """What training found out, as plain values that the command line, the report and Python users share."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from genus.classify.calibration import Calibration
+from genus.classify.fitted import FittedHead
 from genus.classify.leaderboard import LeaderboardRow
 from genus.classify.learning_curve import LearningCurve
 from genus.classify.novelty import LeftOut
@@ -63,6 +64,9 @@ class TrainingResult:
         Accuracy against images a class, and what more images should give; None where that was not measured.
     left_out : tuple of LeftOut
         For each class how its images would stand out if the model had never seen it.
+    judged : FittedHead or None
+        The classifier that the test images judged. It is not the one in the file, which has learned from them since;
+        None where each image was judged by another one.
     """
 
     origin: str
@@ -87,6 +91,7 @@ class TrainingResult:
     uncalibrated: tuple[ReliabilityBin, ...] = ()
     learning_curve: LearningCurve | None = None
     left_out: tuple[LeftOut, ...] = ()
+    judged: FittedHead | None = field(default=None, repr=False)
 
     @property
     def evaluation(self) -> Evaluation | LabelEvaluation:

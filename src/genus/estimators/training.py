@@ -167,6 +167,7 @@ def _result(
         uncalibrated=uncalibrated_bins(learned, judged),
         learning_curve=curve,
         left_out=() if decision.unknown is None else decision.unknown.left_out,
+        judged=None if is_judged_in_turn(learned) else judged,
     )
 
 

@@ -66,6 +66,8 @@ class PredictionRow:
         The probability of the predicted class.
     thumbnail : str or None
         A small copy as `data:image/jpeg;base64,...` (`genus.images.thumbnail`); None shows the name alone.
+    evidence : str or None
+        The same with the evidence for the predicted class in colour.
     """
 
     name: str
@@ -73,6 +75,7 @@ class PredictionRow:
     predicted: str
     confidence: float
     thumbnail: str | None = None
+    evidence: str | None = None
 
     @property
     def is_right(self) -> bool:

@@ -18,6 +18,8 @@ MAX_PAIRS = 20
 MAX_PAIRS_BESIDE_MATRIX = 8
 MAX_ROWS = 1500
 MAX_MISTAKES = 24
+FIRST_MISTAKES = 10
+"""Mistakes that are shown at once; the others when asked for."""
 MAX_EXAMPLES = 6
 MAX_SKIPPED = 500
 _DATA_URI = re.compile(r"data:image/(?:jpeg|png|webp|gif);base64,[A-Za-z0-9+/]+={0,2}\Z")
@@ -144,11 +146,14 @@ class PicturesView:
         The surest mistakes.
     examples : tuple of Examples
         By class.
+    n_first : int
+        How many of the mistakes are shown at once.
     """
 
     rows: tuple[PredictionRow, ...]
     mistakes: tuple[Picture, ...]
     examples: tuple[Examples, ...]
+    n_first: int = FIRST_MISTAKES
 
 
 def pictures_view(predictions: tuple[PredictionRow, ...], classes: tuple[str, ...]) -> PicturesView:
@@ -183,11 +188,12 @@ def checked_thumbnails(predictions: tuple[PredictionRow, ...]) -> tuple[Predicti
         One is not: the page must hold all it shows.
     """
     for row in predictions:
-        if row.thumbnail is not None and not _DATA_URI.match(row.thumbnail):
-            raise ParameterError(
-                f"the thumbnail of {row.name!r} must be a data URI (data:image/jpeg;base64,...), "
-                f"not {row.thumbnail[:40]!r}."
-            )
+        for picture in (row.thumbnail, row.evidence):
+            if picture is not None and not _DATA_URI.match(picture):
+                raise ParameterError(
+                    f"the thumbnail of {row.name!r} must be a data URI (data:image/jpeg;base64,...), "
+                    f"not {picture[:40]!r}."
+                )
     return predictions
 
 
