@@ -1,12 +1,17 @@
 """Fixtures for the tests and for the examples in docstrings."""
 
 import os
+from importlib import util
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent
+
+# The files of genus.cnn import PyTorch at their top, so their examples cannot even be looked for where it is missing.
+# Tests of networks say themselves why they are skipped.
+collect_ignore_glob = [] if util.find_spec("torch") else ["src/genus/cnn/*.py"]
 
 # The same examples in every run: a red test means that the change at hand broke it. Other examples now and
 # then: pytest --hypothesis-profile=search
