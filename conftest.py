@@ -1,12 +1,16 @@
 """Fixtures for the tests and for the examples in docstrings."""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent
+
+# The examples in docstrings need PyTorch there, an extra.
+collect_ignore_glob = [] if find_spec("torch") else ["src/genus/cnn/*"]
 
 # The same examples in every run: a red test means that the change at hand broke it. Other examples now and
 # then: pytest --hypothesis-profile=search

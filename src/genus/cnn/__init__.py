@@ -1,0 +1,1 @@
+"""Convolutional networks, in PyTorch: the extra `cnn`."""
