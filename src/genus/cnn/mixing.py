@@ -123,8 +123,7 @@ def mix_images(
             f"{len(images)} images, {len(soft)} targets and {len(places)} indices: one each is needed."
         )
     if not augmentation.mixes:
-        own, whole = torch.arange(len(soft), device=soft.device), torch.ones(len(soft), device=soft.device)
-        return Mixed(images, soft, own, whole)
+        return unmixed(images, soft, n_classes)
     pictures = as_pictures(images)
     if pictures.shape[1] != pictures.shape[2]:
         raise ParameterError(f"images to be mixed must be square, not {tuple(pictures.shape[1:3])}.")
@@ -133,6 +132,13 @@ def mix_images(
     partners = torch.from_numpy(recipe.partners).to(soft.device)
     shares = torch.from_numpy(recipe.shares.astype(np.float32)).to(soft.device)
     return Mixed(as_images(mixed, like=images), _mixed_targets(soft, partners, shares), partners, shares)
+
+
+def unmixed(images: Tensor, targets: Tensor, n_classes: int | None = None) -> Mixed:
+    """Return a batch as it is, in the form of a mixed one."""
+    soft = soft_targets(targets, n_classes)
+    own, whole = torch.arange(len(soft), device=soft.device), torch.ones(len(soft), device=soft.device)
+    return Mixed(images, soft, own, whole)
 
 
 def soft_targets(targets: Tensor, n_classes: int | None = None) -> Tensor:
