@@ -1,5 +1,6 @@
 """The networks there are, by name; making one loads PyTorch, listing them does not."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import util
@@ -27,6 +28,8 @@ NETWORKS = Registry(
     entry_point_group="genus.networks",
 )
 """Name to a function from a `NetworkSpec` and the wish for weights (see `make_network`) to a `Network`."""
+
+_FIRST_WORD = re.compile(r"(conv|norm|pool|avgpool|drop)[\dx.]*-")  # of the description of a textbook network
 
 
 def make_network(
@@ -100,7 +103,7 @@ def full_name(name: str) -> str:
     >>> full_name("conv32-pool-gap"), full_name("resnet18")
     ('textbook:conv32-pool-gap', 'resnet18')
     """
-    is_description = ":" not in name and name not in NETWORKS and name.startswith("conv")
+    is_description = name not in NETWORKS and _FIRST_WORD.match(name) is not None
     return f"textbook:{name}" if is_description else name
 
 
