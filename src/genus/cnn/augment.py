@@ -123,6 +123,8 @@ def apply_plan(pictures: Tensor, plan: Plan, side: int) -> Tensor:
     on_processor = pictures.device.type == "cpu"
     if plan.is_whole:
         moved = fetch_whole_pixels(pictures, plan.matrix, side)
+        if not plan.recolors:
+            return moved
         return recolor_on_processor(moved, plan) if on_processor else recolor_on_device(moved, plan)
     return (augment_on_processor if on_processor else augment_on_device)(pictures, plan, side)
 
