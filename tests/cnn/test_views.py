@@ -7,6 +7,7 @@ torch = pytest.importorskip("torch", reason="PyTorch, the extra cnn, is not inst
 
 from sklearn.datasets import load_sample_image  # noqa: E402
 
+from genus.cnn.augment_torch import scale_on_device  # noqa: E402
 from genus.cnn.pixels import enlarged  # noqa: E402
 from genus.cnn.views import evaluation_view, views_to_average  # noqa: E402
 from genus.errors import ParameterError  # noqa: E402
@@ -75,6 +76,13 @@ def test_shifts_show_the_margin_of_the_stored_picture() -> None:
 def test_a_picture_that_is_too_small_is_enlarged() -> None:
     assert evaluation_view(photos(2, 8), 20, fit="crop").shape == (2, 3, 20, 20)
     assert evaluation_view(photos(2, 8)[:0], 20).shape == (0, 3, 20, 20)
+
+
+@pytest.mark.parametrize("side", [20, 32, 48, 60])
+def test_an_accelerator_would_scale_the_same(side: int) -> None:
+    images = photos()
+    scaled = scale_on_device(images.permute(0, 2, 3, 1), side).permute(0, 3, 1, 2)
+    assert difference(scaled, evaluation_view(images, side)) < 2.5
 
 
 def test_unknown_views_are_refused() -> None:

@@ -3,6 +3,7 @@
 OpenCV takes a tenth of the time of the same operations in PyTorch there (`benchmarks/augmentation.py`).
 """
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from genus.cnn.moves import halved_size, halvings, in_smaller
+from genus.cnn.pictures import FILL
 from genus.cnn.plan import Plan
 from genus.cnn.tones import tone_table
 
@@ -63,7 +65,15 @@ def recolor_on_processor(pictures: Tensor, plan: Plan) -> Tensor:
     return pictures
 
 
-def in_threads(work: Any, n: int, n_pixels: int) -> None:
+def hide_on_processor(pictures: Tensor, boxes: NDArray[np.int64]) -> Tensor:
+    """Fill a box (top, left, bottom, right) of each picture (n, side, side, 3); they are overwritten."""
+    pixels = pictures.numpy()
+    for i, (top, left, bottom, right) in enumerate(boxes.tolist()):
+        pixels[i, top:bottom, left:right] = FILL
+    return pictures
+
+
+def in_threads(work: Callable[[range], None], n: int, n_pixels: int) -> None:
     """Run `work(range)` on parts of n pictures of `n_pixels` each, in as many threads as PyTorch may use."""
     n_threads = min(torch.get_num_threads(), n, max(1, n * n_pixels // _LEAST_PIXELS))
     if n_threads <= 1:
