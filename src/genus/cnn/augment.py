@@ -5,24 +5,19 @@ processor) or `augment_torch` (on an accelerator) does it; pictures that only mo
 places (`moves`). `genus.cnn.mixing` mixes images and labels afterwards.
 """
 
-import numpy as np
-import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from torch import Tensor
 
-from genus.cnn.augment_opencv import augment_on_processor, recolor_on_processor
-from genus.cnn.augment_torch import augment_on_device, recolor_on_device
+from genus.cnn.augment_opencv import augment_on_processor, hide_on_processor, recolor_on_processor
+from genus.cnn.augment_torch import augment_on_device, hide_on_device, recolor_on_device
 from genus.cnn.augmentation import Augmentation
 from genus.cnn.chance import as_indices
 from genus.cnn.mixing import Mixed, mix_images
 from genus.cnn.moves import fetch_whole_pixels
-from genus.cnn.pictures import as_images, as_pictures, check_side, inside_boxes
+from genus.cnn.pictures import as_images, as_pictures, check_side
 from genus.cnn.plan import Frame, Plan, make_plan
 from genus.errors import ParameterError
 from genus.images.preprocess import Fit
-
-FILL = (124, 116, 104)
-"""What hides erased parts: the mean colour of ImageNet, as where `Preprocess` pads."""
 
 
 class Augmenter:
@@ -44,6 +39,7 @@ class Augmenter:
     -----
     The result does not depend on the order or size of the batches, the number of processes, or where training resumed:
     permuting a batch permutes the result, and two halves give the whole. That holds to the bit on one kind of device.
+    An image that stands in a batch twice looks the same twice.
 
     All moves are one bilinear resampling, and all that is linear in colour is one matrix. Where the augmentation only
     mirrors, makes quarter turns and shifts, and the stored pictures have the scale of the result, pixels are copied and
@@ -51,6 +47,7 @@ class Augmenter:
 
     Examples
     --------
+    >>> import torch
     >>> from genus.cnn.augmentation import PRESETS
     >>> images = torch.full((2, 3, 40, 40), 100, dtype=torch.uint8)
     >>> views = Augmenter(PRESETS["light"], 32, seed=1)(images, epoch=0, indices=[7, 8])
@@ -92,10 +89,7 @@ class Augmenter:
             raise ParameterError(f"{len(pictures)} images, but {len(places)} indices: one each is needed.")
         frame = Frame(pictures.shape[1], pictures.shape[2], check_side(self.side), self.fit)
         plan = make_plan(self.augmentation, frame, self.seed, epoch, places)
-        moved = apply_plan(pictures, plan, self.side)
-        if plan.boxes is not None:
-            moved = hide(moved, plan.boxes)
-        return as_images(moved, like=images)
+        return as_images(apply_plan(pictures, plan, self.side), like=images)
 
     def mix(
         self,
@@ -119,21 +113,14 @@ class Augmenter:
 
 
 def apply_plan(pictures: Tensor, plan: Plan, side: int) -> Tensor:
-    """Move and recolour pictures (n, h, w, 3) uint8; returns new ones (n, side, side, 3)."""
+    """Do all that a plan says to pictures (n, h, w, 3) uint8; returns new ones (n, side, side, 3)."""
     on_processor = pictures.device.type == "cpu"
-    if plan.is_whole:
-        moved = fetch_whole_pixels(pictures, plan.matrix, side)
-        return recolor_on_processor(moved, plan) if on_processor else recolor_on_device(moved, plan)
-    return (augment_on_processor if on_processor else augment_on_device)(pictures, plan, side)
-
-
-def hide(pictures: Tensor, boxes: NDArray[np.int64]) -> Tensor:
-    """Fill boxes (n, 4) of pictures (n, h, w, 3) with a neutral colour; they are overwritten."""
-    if pictures.device.type == "cpu":
-        pixels = pictures.numpy()
-        for i, (top, left, bottom, right) in enumerate(boxes.tolist()):
-            pixels[i, top:bottom, left:right] = FILL
-        return pictures
-    inside = inside_boxes(boxes, pictures.shape[1], pictures.device)
-    fill = torch.tensor(FILL, dtype=pictures.dtype, device=pictures.device)
-    return torch.where(inside[:, :, :, None], fill, pictures)
+    if not plan.is_whole:
+        views = (augment_on_processor if on_processor else augment_on_device)(pictures, plan, side)
+    else:
+        views = fetch_whole_pixels(pictures, plan.matrix, side)
+        if plan.recolors:
+            views = (recolor_on_processor if on_processor else recolor_on_device)(views, plan)
+    if plan.boxes is None:
+        return views
+    return (hide_on_processor if on_processor else hide_on_device)(views, plan.boxes)

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from genus.cnn.chance import Floats
 from genus.cnn.moves import halved_size, halvings, in_smaller, reflected
+from genus.cnn.pictures import FILL, inside_boxes
 from genus.cnn.plan import Colors, Plan, Tones
 from genus.cnn.tones import tone_table
 
@@ -54,6 +55,20 @@ def recolor_on_device(pictures: Tensor, plan: Plan) -> Tensor:
         for i in np.flatnonzero(plan.tones.any):
             pictures[i] = _toned(pictures[i], plan.tones, int(i))
     return pictures if plan.colors is None else _recolored(pictures, plan.colors)
+
+
+def hide_on_device(pictures: Tensor, boxes: NDArray[np.int64]) -> Tensor:
+    """Fill a box (top, left, bottom, right) of each picture (n, side, side, 3)."""
+    inside = inside_boxes(boxes, pictures.shape[1], pictures.device)
+    fill = torch.tensor(FILL, dtype=torch.uint8, device=pictures.device)
+    return torch.where(inside[:, :, :, None], fill, pictures)
+
+
+def scale_on_device(pictures: Tensor, side: int) -> Tensor:
+    """Scale whole pictures (n, h, w, 3) to (n, side, side, 3); where they shrink, areas are averaged."""
+    planes = pictures.permute(0, 3, 1, 2).float()
+    scaled = functional.interpolate(planes, size=(side, side), mode="bilinear", antialias=True)
+    return _rounded(scaled).permute(0, 2, 3, 1).contiguous()
 
 
 def _moved(pictures: Tensor, matrix: Floats, times: int, side: int) -> Tensor:

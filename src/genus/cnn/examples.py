@@ -1,7 +1,7 @@
-"""What a network in training is shown: pixels, anew in every epoch, or what its frozen beginning made of them once."""
+"""A few images as a network in training would see them, as arrays: for pages and pictures."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,126 +9,74 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from genus.cnn.augment import Augmenter
-from genus.cnn.augmentation import Augmentation
-from genus.cnn.chance import Chance
-from genus.cnn.mixing import Mixed, unmixed
-from genus.cnn.pixels import PixelStore
 from genus.cnn.views import evaluation_view
-from genus.images.preprocess import Fit
 
-Rows = NDArray[np.int64]
-
-_VIEW, _MIRROR = 0, 1  # streams of chance
+Pixels = NDArray[np.uint8]
 
 
-class Examples(Protocol):
-    """Images by their rows."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Examples:
+    """Images in several epochs.
 
-    def seen(self, batches: Iterable[Rows], epoch: int, device: torch.device) -> Iterator[Tensor]:
-        """Return batch after batch as it is seen in an epoch of training."""
+    Attributes
+    ----------
+    originals : (n, side, side, 3) uint8
+        As the network sees them when it is measured.
+    draws : (epochs, n, side, side, 3) uint8
+    mixed : (epochs, n, side, side, 3) uint8
+        The draws mixed with one another; no epochs where the augmentation does not mix.
+    targets : (epochs, n, c) float32
+        Of `mixed`; -1 is unknown.
+    """
 
-    def plain(self, batches: Iterable[Rows], device: torch.device) -> Iterator[Tensor]:
-        """Return batch after batch as a model that is used sees it."""
+    originals: Pixels
+    draws: Pixels
+    mixed: Pixels
+    targets: NDArray[np.float32]
 
-    def mix(self, images: Tensor, targets: Tensor, epoch: int, rows: Rows) -> Mixed:
-        """Mix the images of a batch, and what they are to be taken for, where the augmentation wants that."""
 
-
-class PixelExamples:
-    """Augmented pictures.
+def draw_examples(
+    augmenter: Augmenter, pixels: Pixels, targets: NDArray[np.floating[Any]], indices: list[int], n_draws: int
+) -> Examples:
+    """Show images in the first epochs of training.
 
     Parameters
     ----------
-    store : PixelStore
-    augmentation : Augmentation
-    side : int
-        What the network sees, in pixels.
-    fit : {"squash", "crop", "pad"}
-        See `Augmenter`.
-    seed : int
-    n_classes : int
-        Columns of the targets.
+    augmenter : Augmenter
+    pixels : (n, h, w, 3) uint8
+        As they are stored.
+    targets : (n, c) float
+        Shares of classes, or what is known of each label: 1, 0 or -1.
+    indices : list of n int
+        The images' places in the training set.
+    n_draws : int
+        How many epochs.
+
+    Examples
+    --------
+    >>> from genus.cnn.augmentation import PRESETS
+    >>> pixels = np.zeros((2, 40, 40, 3), np.uint8)
+    >>> found = draw_examples(Augmenter(PRESETS["strong"], 32), pixels, np.eye(2), [0, 1], 5)
+    >>> found.draws.shape, found.targets.shape
+    ((5, 2, 32, 32, 3), (5, 2, 2))
     """
-
-    def __init__(
-        self,
-        store: PixelStore,
-        augmentation: Augmentation,
-        side: int,
-        *,
-        fit: Fit = "squash",
-        seed: int = 0,
-        n_classes: int,
-    ) -> None:
-        self.store = store
-        self.side = side
-        self.fit = fit
-        self.n_classes = n_classes
-        self._augmenter = Augmenter(augmentation, side, fit=fit, seed=seed)
-
-    def seen(self, batches: Iterable[Rows], epoch: int, device: torch.device) -> Iterator[Tensor]:
-        """Return augmented pictures, uint8 (n, 3, side, side)."""
-        every = list(batches)
-        for rows, images in zip(every, self.store.batches(every), strict=True):
-            yield self._augmenter(images.to(device, non_blocking=True), epoch, rows)
-
-    def plain(self, batches: Iterable[Rows], device: torch.device) -> Iterator[Tensor]:
-        """Return pictures as they are."""
-        for images in self.store.batches(batches):
-            yield evaluation_view(images, self.side, fit=self.fit).to(device, non_blocking=True)
-
-    def mix(self, images: Tensor, targets: Tensor, epoch: int, rows: Rows) -> Mixed:
-        """Mix pictures (see `genus.cnn.mixing`)."""
-        return self._augmenter.mix(images, targets, epoch, rows, n_classes=self.n_classes)
+    images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+    known = torch.from_numpy(targets)
+    originals = evaluation_view(images, augmenter.side, fit=augmenter.fit)
+    draws = [augmenter(images, epoch, indices) for epoch in range(n_draws)]
+    mixes = []
+    if augmenter.augmentation.mixes:
+        mixes = [augmenter.mix(draw, known, epoch, indices) for epoch, draw in enumerate(draws)]
+    none = images[:0]
+    return Examples(
+        originals=_as_array(originals),
+        draws=np.stack([_as_array(draw) for draw in draws]),
+        mixed=np.stack([_as_array(mix.images) for mix in mixes]) if mixes else _as_array(none)[:, None],
+        targets=np.stack([mix.targets.numpy() for mix in mixes])
+        if mixes
+        else np.zeros((0, 1, 1), np.float32),
+    )
 
 
-class ActivationExamples:
-    """What the first blocks of a frozen network made of several views of each image, computed once.
-
-    Parameters
-    ----------
-    views : sequence of (n, c, h, w) float16 arrays
-        The first are the images as they are. Each is seen as it is or mirrored: to mirror an activation is all but the
-        activation of the mirrored image.
-    mirror : bool
-        Whether images may be mirrored.
-    seed : int
-    n_classes : int
-        Columns of the targets.
-    """
-
-    def __init__(
-        self,
-        views: Sequence[NDArray[np.float16]],
-        *,
-        mirror: bool = True,
-        seed: int = 0,
-        n_classes: int,
-    ) -> None:
-        self.views = views
-        self.mirror = mirror
-        self.seed = seed
-        self.n_classes = n_classes
-
-    def seen(self, batches: Iterable[Rows], epoch: int, device: torch.device) -> Iterator[Tensor]:
-        """Return a view of each image, by chance, float32 (n, c, h, w)."""
-        for rows in batches:
-            chance = Chance.of(self.seed, epoch, rows)
-            which = (chance.uniform(_VIEW) * len(self.views)).astype(np.int64)
-            found = np.empty((len(rows), *self.views[0].shape[1:]), np.float32)
-            for number, view in enumerate(self.views):
-                chosen = np.flatnonzero(which == number)
-                found[chosen] = view[rows[chosen]]
-            if self.mirror:
-                mirrored = np.flatnonzero(chance.happens(_MIRROR, 0.5))
-                found[mirrored] = found[mirrored, :, :, ::-1]
-            yield torch.from_numpy(found).to(device)
-
-    def plain(self, batches: Iterable[Rows], device: torch.device) -> Iterator[Tensor]:
-        """Return the images as they are."""
-        for rows in batches:
-            yield torch.from_numpy(self.views[0][rows].astype(np.float32)).to(device)
-
-    def mix(self, images: Tensor, targets: Tensor, epoch: int, rows: Rows) -> Mixed:
-        """Mix nothing: only the targets are brought into their form."""
-        return unmixed(images, targets, self.n_classes)
+def _as_array(images: Tensor) -> Pixels:
+    return images.permute(0, 2, 3, 1).numpy()

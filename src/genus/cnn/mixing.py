@@ -105,8 +105,8 @@ def mix_images(
     Notes
     -----
     Who is mixed with whom follows from the seed, the epoch and which images are in the batch, not from their order:
-    permuting the batch permutes the result. Each image has a share of its own. A label is known of a mixed image only
-    where it is known of both.
+    permuting the batch permutes the result. Each image has a share of its own; of a blend it is at least half. A label
+    is known of a mixed image only where it is known of both.
 
     Examples
     --------
@@ -180,6 +180,8 @@ def make_recipe(
     is_cut = chance.happens(Stream.MIX_KIND, 0.5 if both else float(augmentation.cutmix > 0))
     alpha = np.where(is_cut, augmentation.cutmix, augmentation.mixup)
     shares = betaincinv(alpha, alpha, chance.uniform(Stream.MIX_SHARE))  # the share of a Beta(alpha, alpha)
+    # of two blended images each has the larger share in its own place: otherwise some of a batch would come twice
+    shares = np.where(is_cut, shares, np.maximum(shares, 1 - shares))
     shares = np.where(chance.happens(Stream.MIX, augmentation.mix), shares, 1.0)
     center = chance.uniform(Stream.MIX_X), chance.uniform(Stream.MIX_Y)
     boxes = boxes_of(1 - shares, np.ones(n), *center, side) * is_cut[:, None]

@@ -7,6 +7,9 @@ from torch import Tensor
 
 from genus.errors import ParameterError
 
+FILL = (124, 116, 104)
+"""What hides erased parts: the mean colour of ImageNet, as where `Preprocess` pads."""
+
 _MAX_SIDE = 16384
 
 

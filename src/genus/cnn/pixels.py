@@ -96,15 +96,17 @@ def enlarged(preprocess: Preprocess, margin: float = 8 / 7) -> Preprocess:
     """
     if not 1 <= margin <= 4:
         raise ParameterError(f"margin must be from 1 to 4, not {margin!r}.")
-    if preprocess.fit == "crop":
-        fraction = min(1.0, preprocess.crop_fraction * margin)
-        margin = fraction / preprocess.crop_fraction
-        preprocess = replace(preprocess, crop_fraction=fraction)
-    # sides of one parity: the middle is one to the pixel
-    height, width = (
-        side + 2 * round((margin - 1) * side / 2) for side in (preprocess.height, preprocess.width)
-    )
-    return replace(preprocess, height=height, width=width)
+    most = 1 / preprocess.crop_fraction if preprocess.fit == "crop" else margin
+    # sides of one parity: the middle of the stored picture is what the model sees, to the pixel
+    height, width = (_wider(side, min(margin, most)) for side in (preprocess.height, preprocess.width))
+    fraction = preprocess.crop_fraction
+    if preprocess.fit == "crop":  # at the model's scale, whatever rounding did to the margin
+        fraction = min(1.0, fraction * min(height / preprocess.height, width / preprocess.width))
+    return replace(preprocess, height=height, width=width, crop_fraction=fraction)
+
+
+def _wider(side: int, margin: float) -> int:
+    return side + 2 * int((margin - 1) * side / 2 + 1e-9)
 
 
 class PixelStore:

@@ -153,6 +153,12 @@ class Plan:
     colors: Colors | None = None
     boxes: NDArray[np.int64] | None = None
 
+    @property
+    def recolors(self) -> bool:
+        """Whether anything is done but moving and hiding."""
+        stages = self.sigma, self.sharpness, self.tones, self.colors
+        return any(stage is not None for stage in stages)
+
 
 def make_plan(augmentation: Augmentation, frame: Frame, seed: int, epoch: int, indices: ArrayLike) -> Plan:
     """Look up the random numbers of some images in one epoch, and say what they mean."""

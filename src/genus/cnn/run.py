@@ -23,7 +23,7 @@ from genus.cnn.recipe import Recipe
 from genus.progress import Task as Job
 
 if TYPE_CHECKING:
-    from genus.cnn.examples import Rows
+    from genus.cnn.training_examples import Rows
     from genus.cnn.training import Circumstances, Lesson
 
 _ORDER, _STEP = 0, 1  # streams of chance

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from genus.cnn.checkpoints import Task
 from genus.cnn.devices import Place
-from genus.cnn.examples import Examples, Rows
+from genus.cnn.training_examples import Examples, Rows
 from genus.cnn.history import History
 from genus.cnn.network import Network
 from genus.cnn.processes import Team, shared_normalisation

@@ -6,9 +6,9 @@ from typing import Literal, get_args
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from genus.cnn.augment import apply_plan
+from genus.cnn.augment_torch import scale_on_device
 from genus.cnn.pictures import as_images, as_pictures, check_side
 from genus.cnn.plan import Frame, still_plan
 from genus.errors import ParameterError
@@ -113,6 +113,4 @@ def _seen(pictures: Tensor, frame: Frame) -> Tensor:
     if pictures.device.type == "cpu":
         pixels = [resize(picture, side, side) for picture in pictures.numpy()]
         return torch.from_numpy(np.stack(pixels)) if pixels else pictures.new_empty((0, side, side, 3))
-    planes = pictures.permute(0, 3, 1, 2).float()
-    smaller = functional.interpolate(planes, size=(side, side), mode="bilinear", antialias=True)
-    return smaller.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+    return scale_on_device(pictures, side)
