@@ -8,6 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from genus.cli.console import Console
+from genus.cli.networks import (
+    Augment,
+    Cnn,
+    CnnSize,
+    Depth,
+    Device,
+    Epochs,
+    Resume,
+    network_wish,
+    remove_checkpoints,
+)
 from genus.cli.options import (
     MAX_PIXELS,
     Engine,
@@ -170,6 +181,13 @@ def train(
             "--no-memory", help="Keep nothing of the images that --add, and predict --reject, would need."
         ),
     ] = False,
+    cnn: Cnn = None,
+    cnn_size: CnnSize = None,
+    epochs: Epochs = None,
+    augment: Augment = None,
+    depth: Depth = "auto",
+    device: Device = "auto",
+    resume: Resume = False,
     report: Annotated[
         str | None,
         typer.Option(
@@ -211,6 +229,7 @@ def train(
       genus train plants/ --taxonomy folders
       genus train findings.csv --multi-label --aim 'recall>=0.95'
       genus train --add more_flowers/ -m flowers.onnx -o all_flowers.onnx
+      genus train flowers/ --cnn finetune --time-budget 600
       genus train flowers/ --dry-run
     """
     console, data = Console(quiet), _data(data, add, old)
@@ -234,6 +253,16 @@ def train(
         test_size=test_size,
         refit=not no_refit,
         memory=not no_memory,
+        cnn=network_wish(
+            cnn,
+            model,
+            size=cnn_size,
+            epochs=epochs,
+            augment=augment,
+            depth=depth,
+            device=device,
+            resume=resume,
+        ),
         runtime=make_runtime(engine=engine, workers=workers, max_pixels=max_pixels, cache=not no_cache),
         random_state=seed,
     )
@@ -242,7 +271,9 @@ def train(
         data, reader, *columns, multilabel=multi_label, separator=label_separator, taxonomy=taxonomy
     )
     if old is not None:
-        check_addable(heads=heads, features=features, costs=costs, dry_run=dry_run, unlabelled=unlabelled)
+        check_addable(
+            heads=heads, features=features, costs=costs, dry_run=dry_run, unlabelled=unlabelled, cnn=cnn
+        )
         classifier.resume(read_model_file(old))
     if dry_run:
         plan = classifier.plan(dataset)
@@ -251,6 +282,7 @@ def train(
     # the first partial_fit is a fit: so both ways are one
     classifier.partial_fit(dataset, unlabelled=unlabelled, progress=console, command=shlex.join(context.obj))
     _save(classifier, dataset, model, page, force=force)
+    remove_checkpoints(model)
     _show(classifier.result_, model, page, json=json)
 
 

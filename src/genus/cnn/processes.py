@@ -94,7 +94,9 @@ class TeamBatchNorm(BatchNorm):
         if not self.training or self.running_mean is None or self.running_var is None:
             return super().forward(input)
         x = input.float()
-        sums = torch.stack([x.sum((0, 2, 3)), x.square().sum((0, 2, 3)), torch.full_like(self.running_mean, x.numel())])
+        sums = torch.stack(
+            [x.sum((0, 2, 3)), x.square().sum((0, 2, 3)), torch.full_like(self.running_mean, x.numel())]
+        )
         total, squares, count = all_reduce(sums)
         n = count[0] / x.shape[1]
         mean = total / n
@@ -111,7 +113,11 @@ class TeamBatchNorm(BatchNorm):
 @contextmanager
 def shared_normalisation(network: nn.Module, team: Team) -> Iterator[None]:
     """Let the batch normalisations of a network see the batches of all processes inside the block."""
-    norms = [one for one in network.modules() if type(one) in (BatchNorm, nn.BatchNorm2d)] if team.size > 1 else []
+    norms = (
+        [one for one in network.modules() if type(one) in (BatchNorm, nn.BatchNorm2d)]
+        if team.size > 1
+        else []
+    )
     own = [type(one) for one in norms]
     for one in norms:
         one.__class__ = TeamBatchNorm

@@ -119,11 +119,15 @@ class Recipe:
                 raise ParameterError(f"{name} must be from {low:g} to {high:g}, not {value!r}.")
         for name, choices in (("optimizer", get_args(Optimizer)), ("schedule", get_args(Schedule))):
             if getattr(self, name) not in choices:
-                raise ParameterError(f"{name} must be one of {', '.join(choices)}, not {getattr(self, name)!r}.")
+                raise ParameterError(
+                    f"{name} must be one of {', '.join(choices)}, not {getattr(self, name)!r}."
+                )
         if self.class_weight not in (None, "balanced"):
             raise ParameterError(f"class_weight must be 'balanced' or None, not {self.class_weight!r}.")
         if self.patience is not None and self.patience < 1:
-            raise ParameterError(f"patience must be a number of epochs from 1 on, or None, not {self.patience!r}.")
+            raise ParameterError(
+                f"patience must be a number of epochs from 1 on, or None, not {self.patience!r}."
+            )
         if self.clip is not None and not self.clip > 0:
             raise ParameterError(f"clip must be above 0, or None, not {self.clip!r}.")
 
@@ -160,7 +164,9 @@ class Recipe:
         """
         known = {one.name for one in fields(cls)}
         if unknown := sorted(set(values) - known):
-            raise ParameterError(f"a recipe knows no {', '.join(unknown)}; it knows {', '.join(sorted(known))}.")
+            raise ParameterError(
+                f"a recipe knows no {', '.join(unknown)}; it knows {', '.join(sorted(known))}."
+            )
         plain = dict(values)
         if isinstance(plain.get("augmentation"), Mapping):
             plain["augmentation"] = Augmentation.from_dict(plain["augmentation"])

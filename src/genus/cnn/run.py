@@ -23,8 +23,8 @@ from genus.cnn.recipe import Recipe
 from genus.progress import Task as Job
 
 if TYPE_CHECKING:
-    from genus.cnn.training_examples import Rows
     from genus.cnn.training import Circumstances, Lesson
+    from genus.cnn.training_examples import Rows
 
 _ORDER, _STEP = 0, 1  # streams of chance
 _LOOK = 16  # steps between looks at the loss on an accelerator, which has to finish its work for that
@@ -179,7 +179,9 @@ class Run:
         for number, (some, wanted) in enumerate(parts, start=1):
             with self._together(last=number == len(parts)), _precision(place.device.type, bf16=place.bf16):
                 logits = self.model(some)
-                loss = measure(logits, wanted, smoothing=self.recipe.label_smoothing, weights=self.weights) / n
+                loss = (
+                    measure(logits, wanted, smoothing=self.recipe.label_smoothing, weights=self.weights) / n
+                )
                 (loss * team.size).backward()  # gradients are averaged over the team
             total += loss.detach()
         return total

@@ -9,16 +9,19 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from genus.cnn.checkpoints import Task
 from genus.cnn.devices import Place
-from genus.cnn.training_examples import Examples, Rows
 from genus.cnn.history import History
 from genus.cnn.network import Network
 from genus.cnn.processes import Team, shared_normalisation
 from genus.cnn.recipe import Recipe
 from genus.cnn.run import Run
+from genus.cnn.training_examples import Rows, TrainingExamples
 from genus.progress import SILENT, Progress
+
+_BATCH = 128
 
 Judge = Callable[[NDArray[np.float32]], float]
 
@@ -29,7 +32,7 @@ class Lesson:
 
     Attributes
     ----------
-    examples : Examples
+    examples : TrainingExamples
     targets : (n,) int64, or (n, c) int8
         Codes of classes; or 1 (has the label), 0 (has it not) and -1 (unknown).
     rows : (k,) int64
@@ -40,7 +43,7 @@ class Lesson:
         From logits (m, c) of the validation images to a score; higher is better.
     """
 
-    examples: Examples
+    examples: TrainingExamples
     targets: NDArray[np.generic]
     rows: Rows
     validation: Rows
@@ -120,17 +123,36 @@ def train_network(
 
 
 def logits_of_network(
-    network: Network, examples: Examples, rows: Rows, place: Place, *, batch_size: int = 128
+    network: Network, examples: TrainingExamples, rows: Rows, place: Place
 ) -> NDArray[np.float32]:
     """Return the logits (n, c) of images as they are."""
+    return _computed(network, examples, rows, place, network.forward, network.n_classes)
+
+
+def embeddings_of_network(
+    network: Network, examples: TrainingExamples, rows: Rows, place: Place
+) -> NDArray[np.float32]:
+    """Return the embeddings (n, e) of images as they are."""
+    return _computed(network, examples, rows, place, network.embedding, network.n_features)
+
+
+@torch.inference_mode()
+def _computed(
+    network: Network,
+    examples: TrainingExamples,
+    rows: Rows,
+    place: Place,
+    compute: Callable[[Tensor], Tensor],
+    width: int,
+) -> NDArray[np.float32]:
     was_training = network.training
-    network.eval()
-    batches = [rows[i : i + batch_size] for i in range(0, len(rows), batch_size)]
-    found = []
+    network.to(place.device).eval()
+    batches = [rows[i : i + _BATCH] for i in range(0, len(rows), _BATCH)]
     context = torch.autocast(place.device.type, torch.bfloat16) if place.bf16 else nullcontext()
-    with torch.inference_mode(), context:
+    found = [np.zeros((0, width), np.float32)]
+    with context:
         for images in examples.plain(batches, place.device):
-            images = images.contiguous(memory_format=torch.channels_last)
-            found.append(network(images).float().cpu().numpy())
+            inputs = images.contiguous(memory_format=torch.channels_last)
+            found.append(compute(inputs).float().cpu().numpy())
     network.train(was_training)
-    return np.concatenate(found) if found else np.zeros((0, network.n_classes), np.float32)
+    return np.concatenate(found)

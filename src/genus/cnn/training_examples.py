@@ -21,7 +21,7 @@ Rows = NDArray[np.int64]
 _VIEW, _MIRROR = 0, 1  # streams of chance
 
 
-class Examples(Protocol):
+class TrainingExamples(Protocol):
     """Images by their rows."""
 
     def seen(self, batches: Iterable[Rows], epoch: int, device: torch.device) -> Iterator[Tensor]:

@@ -16,6 +16,7 @@ from genus.data.read import read_dataset
 from genus.data.taxonomies import TaxonomySource, TaxonomyWish
 from genus.errors import ParameterError
 from genus.estimators.adding import add_images
+from genus.estimators.network_options import NetworkOptions
 from genus.estimators.planning import plan_training
 from genus.estimators.result import TrainingPlan
 from genus.estimators.training import TrainingOptions, train
@@ -75,6 +76,9 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     memory : bool, default True
         Whether the model keeps what `partial_fit` needs (the classes' means and the spread around them), and what
         `reject` needs (the features of up to 1,500 images): a few megabytes.
+    cnn : str, NetworkOptions or None
+        A convolutional network to train beside the heads, which needs the extra `cnn`: "finetune", "scratch" or a
+        network's name (see `NetworkOptions`). It is kept, alone or together with the frozen features, if it is better.
     runtime : Runtime or None
         Engine, workers, cache, limits: nothing that changes what is learned.
     random_state : int or None
@@ -122,6 +126,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         class_weight: str | None = "auto",
         calibration: str = "auto",
         memory: bool = True,
+        cnn: str | NetworkOptions | None = None,
         runtime: Runtime | None = None,
         random_state: int | None = None,
     ) -> None:
@@ -140,6 +145,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.class_weight = class_weight
         self.calibration = calibration
         self.memory = memory
+        self.cnn = cnn
         self.runtime = runtime
         self.random_state = random_state
 
@@ -372,6 +378,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             class_weight=self.class_weight,
             calibration=self.calibration,
             memory=self.memory,
+            network=NetworkOptions.of(self.cnn),
             runtime=self.runtime or Runtime(),
             random_state=self.random_state,
             command=command,

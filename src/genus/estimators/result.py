@@ -8,6 +8,7 @@ from genus.classify.leaderboard import LeaderboardRow
 from genus.classify.learning_curve import LearningCurve
 from genus.classify.novelty import LeftOut
 from genus.data.dataset import SkippedImage
+from genus.estimators.network_result import NetworkResult
 from genus.judgement import EvaluationResult
 from genus.metrics.calibration import ReliabilityBin
 from genus.metrics.evaluation import Evaluation
@@ -63,6 +64,8 @@ class TrainingResult:
         Accuracy against images a class, and what more images should give; None where that was not measured.
     left_out : tuple of LeftOut
         For each class how its images would stand out if the model had never seen it.
+    network : NetworkResult or None
+        What became of the network that was trained beside the heads, where one was.
     """
 
     origin: str
@@ -87,6 +90,7 @@ class TrainingResult:
     uncalibrated: tuple[ReliabilityBin, ...] = ()
     learning_curve: LearningCurve | None = None
     left_out: tuple[LeftOut, ...] = ()
+    network: NetworkResult | None = None
 
     @property
     def evaluation(self) -> Evaluation | LabelEvaluation:
@@ -126,6 +130,7 @@ class TrainingResult:
             "learning_curve": None if self.learning_curve is None else self.learning_curve.to_dict(),
             **({} if self.test.rejection is None else {"rejection": asdict(self.test.rejection)}),
             "left_out": [row.to_dict() for row in self.left_out],
+            **({} if self.network is None else {"network": self.network.to_dict()}),
         }
 
 

@@ -11,17 +11,19 @@ from numpy.typing import NDArray
 
 from genus.classify.calibration_choice import check_calibration
 from genus.classify.fitted import FittedHead, fit_final
-from genus.classify.leaderboard import Selection
 from genus.classify.learning_curve import LearningCurve
 from genus.classify.selection import select
 from genus.data.dataset import Dataset
 from genus.data.taxonomies import TaxonomyWish
 from genus.errors import ParameterError
 from genus.estimators.adding import memory_of
+from genus.estimators.contest import Contest
 from genus.estimators.curve_training import curve_of, training_folds
 from genus.estimators.few_training import has_few, is_judged_in_turn, judge_in_turn, pile_of, select_few
 from genus.estimators.label_training import metric_of
 from genus.estimators.learned import Learned, folds_of, learn_features
+from genus.estimators.network_options import NetworkOptions
+from genus.estimators.network_training import NetworkTraining, enter_network
 from genus.estimators.parity import N_IMAGES, measure_parity, parity_note
 from genus.estimators.provenance import data_hash, provenance_of
 from genus.estimators.result import TrainingResult
@@ -60,6 +62,7 @@ class TrainingOptions:
     random_state: int | None = None
     command: str | None = None
     taxonomy: TaxonomyWish = field(default_factory=lambda: TaxonomyWish("auto"))
+    network: NetworkOptions | None = None
 
 
 class _Clock:
@@ -99,17 +102,21 @@ def train(
     costs = _check(dataset, options)
     clock = _Clock()
     with clock.stage("features"):
-        learned = _features(dataset, options, progress)
+        frozen = _features(dataset, options, progress)
     with clock.stage("selection"):
-        selection, compared_on, folds, notes = _select(learned, options, clock, progress)
+        contest = _select(frozen, options, clock, progress)
+    if options.network is not None:
+        with clock.stage("network"):
+            contest = enter_network(contest, _network_training(options, clock, progress))
+    learned, selection, notes = contest.learned, contest.selection, list(contest.notes)
     with clock.stage("evaluation"):
         judged = fit_final(selection, learned.table.X[learned.train], learned.y[learned.train])
-        decision = _decision(learned, selection, compared_on, folds, costs, options)
+        decision = _decision(contest, frozen, costs, options)
         if is_judged_in_turn(learned):
             test = judge_in_turn(
                 learned,
                 selection,
-                compared_on,
+                contest.rows,
                 costs=costs,
                 sure=decision.sure,
                 random_state=options.random_state,
@@ -118,24 +125,20 @@ def train(
             test, more = _judge(learned, judged, decision, options)
             notes += more
     with clock.stage("refit"):
-        rows, final = _refit(learned, selection, judged, options)
+        final = _refit(contest, judged, options)
     with clock.stage("learning curve"):
-        left = float("inf") if options.time_budget is None else options.time_budget - clock.elapsed
-        curve = curve_of(
-            learned, selection, folds, n_final=len(rows), seconds_left=left, random_state=options.random_state
-        )
+        curve = _curve(contest, len(final.rows), options, clock)
     with clock.stage("model file"):
-        model, parity = _write(learned, final, rows, selection, decision, test, options)
+        model, parity = _write(final, frozen, decision, test, options)
         if curve is not None:
             model = model.with_details(learning_curve=curve.to_dict())
     clock.seconds["total"] = clock.elapsed
-    notes = [*learned.notes, *notes, *decision.notes, *parity_note(parity)]
-    return model, _result(learned, selection, judged, test, notes, model, clock, curve, decision)
+    notes = [*learned.notes, *notes, *final.notes, *decision.notes, *parity_note(parity)]
+    return model, _result(contest, judged, test, notes, model, clock, curve, decision)
 
 
 def _result(
-    learned: Learned,
-    selection: Selection,
+    contest: Contest,
     judged: FittedHead,
     test: EvaluationResult,
     notes: Sequence[str],
@@ -144,6 +147,7 @@ def _result(
     curve: LearningCurve | None,
     decision: "_Decision",
 ) -> TrainingResult:
+    learned, selection = contest.learned, contest.selection
     return TrainingResult(
         origin=learned.data.origin,
         n_images=len(learned.data),
@@ -167,6 +171,22 @@ def _result(
         uncalibrated=uncalibrated_bins(learned, judged),
         learning_curve=curve,
         left_out=() if decision.unknown is None else decision.unknown.left_out,
+        network=contest.network,
+    )
+
+
+def _network_training(options: TrainingOptions, clock: _Clock, progress: Progress) -> NetworkTraining:
+    def left() -> float | None:
+        return None if options.time_budget is None else max(1.0, options.time_budget - clock.elapsed)
+
+    return NetworkTraining(
+        options.network or NetworkOptions(),
+        options.runtime,
+        options.calibration,
+        options.random_state,
+        options.refit,
+        left,
+        progress,
     )
 
 
@@ -195,14 +215,13 @@ def _features(dataset: Dataset, options: TrainingOptions, progress: Progress) ->
     )
 
 
-def _select(
-    learned: Learned, options: TrainingOptions, clock: _Clock, progress: Progress
-) -> tuple[Selection, NDArray[np.int64], NDArray[np.int64], list[str]]:
-    """Cross-validate on the training images; returns also those that took part, all their folds, what to say."""
+def _select(learned: Learned, options: TrainingOptions, clock: _Clock, progress: Progress) -> Contest:
+    """Cross-validate on the training images."""
     metric = metric_of(options.metric, multilabel=learned.multilabel)
     if isinstance(options.heads, str) and has_few(learned):
         pile = pile_of(learned, options.unlabelled, options.feature_set, options.runtime, progress)
-        return select_few(learned, metric, options.random_state, pile, options.calibration)
+        few = select_few(learned, metric, options.random_state, pile, options.calibration)
+        return Contest(learned, options.feature_set, *few[:3], tuple(few[3]))
     rows, folds, notes = folds_of(learned, options.random_state)
     budget = None if options.time_budget is None else max(1e-3, options.time_budget - clock.elapsed)
     selection = select(
@@ -225,7 +244,8 @@ def _select(
         notes.append(_features_note([block.name for block in learned.table.blocks], use))
     if selection.stopped_early:
         notes.append(f"the time budget left untried: {', '.join(selection.not_tried)}")
-    return selection, rows, training_folds(learned, rows, folds), notes
+    every = training_folds(learned, rows, folds)
+    return Contest(learned, options.feature_set, selection, rows, every, tuple(notes))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -251,17 +271,11 @@ class _Decision:
         return found
 
 
-def _decision(
-    learned: Learned,
-    selection: Selection,
-    rows: NDArray[np.int64],
-    folds: NDArray[np.int64],
-    costs: Costs | None,
-    options: TrainingOptions,
-) -> _Decision:
+def _decision(contest: Contest, frozen: Learned, costs: Costs | None, options: TrainingOptions) -> _Decision:
     """Score the out-of-fold predictions, for sets of names; with several labels an image, tune the thresholds."""
+    learned, selection, rows = contest.learned, contest.selection, contest.rows
     tree, notes = find_tree(options.taxonomy, learned)
-    unknown = learn_unknown(learned, folds) if options.memory else None
+    unknown = _unknown(contest, frozen) if options.memory else None
     if learned.values is not None:
         truth = learned.values[rows]
         thresholds = tune_thresholds(selection.proba, truth, learned.classes, options.aim)
@@ -274,6 +288,18 @@ def _decision(
     return _Decision(
         scores, sure=sure, reading=options.taxonomy.reading, notes=notes, costs=known, unknown=unknown
     )
+
+
+def _unknown(contest: Contest, frozen: Learned) -> UnknownTraining | None:
+    """Learn to tell images of no known class, by frozen features: a network has seen its training images."""
+    if not _keeps_frozen_features(contest):
+        return None
+    return learn_unknown(frozen, contest.frozen_folds)
+
+
+def _keeps_frozen_features(contest: Contest) -> bool:
+    """Say whether the winner reads frozen features; they are its first columns."""
+    return not contest.network_won or len(contest.feature_set.branches) > 1
 
 
 def _features_note(blocks: Sequence[str], use: Sequence[int]) -> str:
@@ -331,26 +357,52 @@ def _judged(
     )
 
 
-def _refit(
-    learned: Learned, selection: Selection, judged: FittedHead, options: TrainingOptions
-) -> tuple[NDArray[np.int64], FittedHead]:
-    """Fit the winner on all images that may be learned from; returns also which they are."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Final:
+    """What goes into the file: fitted on `rows`."""
+
+    contest: Contest
+    rows: NDArray[np.int64]
+    head: FittedHead
+    notes: tuple[str, ...] = ()
+
+
+def _refit(contest: Contest, judged: FittedHead, options: TrainingOptions) -> _Final:
+    """Fit the winner on all images that may be learned from."""
+    learned = contest.learned
     rows = np.flatnonzero(~learned.division.marked_test) if options.refit else learned.train
     rows = rows[learned.codes[rows] >= 0]
+    if contest.again is not None and options.refit:
+        known, contest = len(contest.notes), contest.again(rows)
+        learned, notes = contest.learned, contest.notes[known:]
+        return _Final(
+            contest, rows, fit_final(contest.selection, learned.table.X[rows], learned.y[rows]), notes
+        )
     if len(rows) == len(learned.train):
-        return rows, judged
-    return rows, fit_final(selection, learned.table.X[rows], learned.y[rows])
+        return _Final(contest, rows, judged)
+    return _Final(contest, rows, fit_final(contest.selection, learned.table.X[rows], learned.y[rows]))
+
+
+def _curve(contest: Contest, n_final: int, options: TrainingOptions, clock: _Clock) -> LearningCurve | None:
+    """Measure what more images would give; of a network that would take a training for each point."""
+    if contest.network_won:
+        return None
+    left = float("inf") if options.time_budget is None else options.time_budget - clock.elapsed
+    return curve_of(
+        contest.learned,
+        contest.selection,
+        contest.folds,
+        n_final=n_final,
+        seconds_left=left,
+        random_state=options.random_state,
+    )
 
 
 def _write(
-    learned: Learned,
-    head: FittedHead,
-    rows: NDArray[np.int64],
-    selection: Selection,
-    decision: _Decision,
-    test: EvaluationResult,
-    options: TrainingOptions,
+    final: _Final, frozen: Learned, decision: _Decision, test: EvaluationResult, options: TrainingOptions
 ) -> tuple[ModelFile, dict[str, float]]:
+    contest, head, rows = final.contest, final.head, final.rows
+    learned, selection = contest.learned, contest.selection
     contents = learned.table.content_hashes
     details: dict[str, Any] = {
         "head": {
@@ -366,13 +418,15 @@ def _write(
         "provenance": _provenance(learned, options),
         "learned_from": image_marks([contents[i] for i in rows]),
     }
-    if options.memory and not learned.multilabel:
+    if contest.network is not None:
+        details["network"] = contest.network.to_dict()
+    if options.memory and not learned.multilabel and not contest.network_won:
         details |= memory_of(learned, rows)
     novelty = None
     if decision.unknown is not None:
-        novelty = decision.unknown.finished(learned, rows)
+        novelty = decision.unknown.finished(frozen, rows)
         details["unknown"] = decision.unknown.to_dict(len(novelty.rows))
-    model = build_model_file(options.feature_set, head, learned.classes, details, novelty)
+    model = build_model_file(contest.feature_set, head, learned.classes, details, novelty)
     some = np.concatenate([learned.test, learned.train])[:N_IMAGES]
     sources = [learned.data.sources[i] for i in some]
     parity = measure_parity(model, head, learned.table.X[some], sources, options.runtime)

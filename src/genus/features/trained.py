@@ -36,7 +36,7 @@ class FrozenPrefix:
         return f"{self.backbone.identity}/{self.n_blocks}/{ranges}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class TrainedBackbone:
     """A trained network.
 
