@@ -101,8 +101,8 @@ def test_blocks_of_others_are_listed_as_they_were_run() -> None:
     assert table.n_parameters == sum(parameter.numel() for parameter in made.parameters())
 
 
-def test_describing_computes_nothing_and_changes_nothing() -> None:
-    made = network("resnet10", 1024).train()
+def test_describing_changes_nothing() -> None:
+    made = network("resnet10").train()
     before = {key: value.clone() for key, value in made.state_dict().items()}
-    assert describe_network(made).n_multiply_adds > 1e10
+    describe_network(made)
     assert made.training and all(torch.equal(before[key], value) for key, value in made.state_dict().items())

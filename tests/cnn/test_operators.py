@@ -21,6 +21,7 @@ from genus.cnn.network import Network  # noqa: E402
 from genus.cnn.operators import UnwritableLayerError, write  # noqa: E402
 from genus.cnn.spec import NetworkSpec  # noqa: E402
 from genus.errors import ParameterError  # noqa: E402
+from genus.features.trained import TrainedBackbone  # noqa: E402
 from genus.graph import GraphBuilder  # noqa: E402
 
 from .engines import run_everywhere  # noqa: E402
@@ -133,6 +134,17 @@ def test_layers_of_others_are_written_too(layer: nn.Module) -> None:
     for _, found in run_everywhere(export_network(made), x.permute(0, 2, 3, 1).contiguous().numpy()):
         for name, values in wanted.items():
             np.testing.assert_allclose(found[name], values, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("layer", [Third(), Doubled()], ids=["written by itself", "by PyTorch's exporter"])
+def test_either_way_it_becomes_a_backbone(layer: nn.Module) -> None:
+    b = GraphBuilder()
+    tensors = TrainedBackbone(export_network(network(layer)), 12).build(b, "images", 12)
+    assert tensors.n_features == 4
+    b.output(tensors.embedding, "embedding", np.float32, ["N", 4])
+    data = b.model([("images", np.float32, ["N", 12, 12, 3])]).SerializeToString()
+    for _, found in run_everywhere(data, np.ones((2, 12, 12, 3), np.float32)):
+        assert found["embedding"].shape == (2, 4)
 
 
 class Peculiar(nn.Module):

@@ -1,4 +1,4 @@
-"""The layers of a network in PyTorch; shapes come from a run without numbers."""
+"""The layers of a network in PyTorch; shapes come from a run on one picture of zeros."""
 
 import copy
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from genus.cnn.layers import DropPath, GlobalAveragePool, GlobalMaxPool, Residual, Scale
 from genus.cnn.network import Network
+from genus.cnn.timm_networks import TimmHead
 from genus.layer_table import EVERYTHING, Layer, LayerTable, View, join_views
 
 _KINDS: dict[type[nn.Module], str] = {
@@ -25,7 +26,7 @@ _KINDS: dict[type[nn.Module], str] = {
     nn.Flatten: "flattening",
 }
 """What is a layer; all else belongs to the layer before it."""
-_SILENT = (nn.Identity, nn.Dropout, nn.Dropout2d, DropPath, Scale)
+_SILENT = (nn.Identity, nn.Dropout, nn.Dropout2d, DropPath, Scale, TimmHead)
 _EVERYTHING = (
     nn.Linear,
     GlobalAveragePool,
@@ -52,15 +53,16 @@ def describe_network(network: Network) -> LayerTable:
     neck global average pooling (8,) 0 16
     classifier dense (3,) 27 16
     """
-    ghost = copy.deepcopy(network).to("meta").eval()
-    walk = _Walk(_output_shapes(ghost), max(network.input_shape[1:]))
+    still = copy.deepcopy(network).cpu().float().eval()
+    walk = _Walk(_output_shapes(still), max(network.input_shape[1:]))
     view: View | None = View()
     for name in ("body", "neck", "classifier"):
-        view = walk.enter(name, ghost.get_submodule(name), view)
+        view = walk.enter(name, still.get_submodule(name), view)
     return LayerTable(network.name, network.input_shape, tuple(walk.rows))
 
 
-def _output_shapes(ghost: Network) -> dict[nn.Module, Shape]:
+@torch.no_grad()
+def _output_shapes(network: Network) -> dict[nn.Module, Shape]:
     """Return the shape of each layer's output, in the order of the computation, the batch left out."""
     shapes: dict[nn.Module, Shape] = {}
 
@@ -68,11 +70,16 @@ def _output_shapes(ghost: Network) -> dict[nn.Module, Shape]:
         if isinstance(output, torch.Tensor):
             shapes[module] = tuple(output.shape[1:])
 
-    hooks = [module.register_forward_hook(note) for module in ghost.modules() if not list(module.children())]
-    ghost(torch.zeros(1, *ghost.input_shape, device="meta"))
+    hooks = [module.register_forward_hook(note) for module in network.modules() if _is_part(module)]
+    network(torch.zeros(1, *network.input_shape))
     for hook in hooks:
         hook.remove()
     return shapes
+
+
+def _is_part(module: nn.Module) -> bool:
+    """Whether a module is to be counted by itself: it has nothing inside, or parameters beside what is inside."""
+    return not list(module.children()) or any(True for _ in module.parameters(recurse=False))
 
 
 class _Walk:
@@ -153,9 +160,9 @@ def _kind(module: nn.Module) -> str | None:
 
 
 def _word(module: nn.Module) -> str:
-    if isinstance(module, _SILENT):
-        return ""
-    return "norm" if isinstance(module, _BatchNorm) else type(module).__name__
+    if isinstance(module, _BatchNorm):
+        return "norm"
+    return "" if isinstance(module, _SILENT) or list(module.children()) else type(module).__name__
 
 
 def _seen(module: nn.Module, view: View | None) -> View | None:

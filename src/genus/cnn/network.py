@@ -155,8 +155,10 @@ class Network(nn.Module):
         return prefix, suffix
 
 
+@torch.no_grad()
 def output_shape(module: nn.Module, input_shape: Sequence[int]) -> tuple[int, int, int]:
-    """Return channels, height and width of what a module makes of one input of this shape, without computing it."""
-    shapes = copy.deepcopy(module).to("meta").eval()
-    _, channels, height, width = shapes(torch.zeros(1, *input_shape, device="meta")).shape
+    """Return channels, height and width of what a module makes of one input of this shape."""
+    # a run on real zeros: PyTorch's "meta" device takes seconds to get ready
+    still = copy.deepcopy(module).cpu().float().eval()
+    _, channels, height, width = still(torch.zeros(1, *input_shape)).shape
     return channels, height, width
