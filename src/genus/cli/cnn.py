@@ -6,6 +6,7 @@ from genus.cli.verbs import HELP_OPTIONS, LazyVerbs, help_of
 
 VERBS = {
     "describe": "List the layers of a network.",
+    "augment": "Show what augmentation makes of images.",
 }
 """Each verb with the first line of its help."""
 

@@ -39,7 +39,7 @@ class FitName(StrEnum):
     pad = "pad"
 
 
-def augment(
+def cnn_augment(
     data: Annotated[
         str, typer.Argument(metavar="DATA", help="A folder, a table (CSV, JSONL, Parquet), a pattern.")
     ],

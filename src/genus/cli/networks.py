@@ -48,7 +48,9 @@ Depth = Annotated[
 ]
 Device = Annotated[
     str,
-    typer.Option("--device", metavar="NAME", help="Where the network is trained: auto, cpu, cuda, cuda:1, mps."),
+    typer.Option(
+        "--device", metavar="NAME", help="Where the network is trained: auto, cpu, cuda, cuda:1, mps."
+    ),
 ]
 Resume = Annotated[
     bool,

@@ -5,6 +5,8 @@ import copy
 import torch
 from torch import nn
 
+from genus.cnn.network import Network
+
 _RAMP = 10  # the first averages are of few steps
 
 
@@ -13,17 +15,17 @@ class MovingAverage:
 
     Parameters
     ----------
-    network : nn.Module
+    network : Network
     decay : float
         What an old average is multiplied by at each step; less in the first steps, so that the beginning is forgotten.
 
     Attributes
     ----------
-    network : nn.Module
+    network : Network
         A copy with the averages.
     """
 
-    def __init__(self, network: nn.Module, decay: float) -> None:
+    def __init__(self, network: Network, decay: float) -> None:
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
         self.decay = decay
         self.n_steps = 0

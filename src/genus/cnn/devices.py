@@ -82,6 +82,6 @@ def _is_fast_with_bf16(kind: str) -> bool:
         return torch.cuda.get_device_capability()[0] >= 8  # Ampere
     if kind == "cpu":
         # older releases of PyTorch do not tell
-        found = getattr(torch.cpu, "get_capabilities", dict)()
+        found: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
         return bool(found.get("amx_bf16") or found.get("avx512_bf16"))
     return False

@@ -1,5 +1,7 @@
 """What a network is trained to make small."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -61,7 +63,7 @@ def label_loss(logits: Tensor, targets: Tensor, *, smoothing: float, weights: Te
     return (cells.sum(1) / known.sum(1).clamp(min=1)).sum()
 
 
-def balanced_weights(targets: NDArray[np.generic], n_classes: int) -> Tensor:
+def balanced_weights(targets: NDArray[np.integer[Any]], n_classes: int) -> Tensor:
     """Return weights that let rare classes count as much as frequent ones; their mean over the rows is 1.
 
     Parameters

@@ -4,6 +4,8 @@ Kumar et al., "Fine-tuning can distort pretrained features and underperform out-
 classifier begins by chance first unlearns what it knows.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -17,7 +19,9 @@ _PENALTY = 0.05  # on the squared weights, of features with unit variance, over 
 _LEAST_SPREAD = 0.05
 
 
-def fit_probe(classifier: nn.Linear, embeddings: NDArray[np.float32], targets: NDArray[np.generic]) -> None:
+def fit_probe(
+    classifier: nn.Linear, embeddings: NDArray[np.float32], targets: NDArray[np.integer[Any]]
+) -> None:
     """Fill in the weights of a linear classifier.
 
     Parameters
@@ -52,7 +56,7 @@ def fit_probe(classifier: nn.Linear, embeddings: NDArray[np.float32], targets: N
         search.zero_grad()
         found = measure(z @ weight.T + bias, wanted, smoothing=0.0, weights=None) / len(z)
         total = found + _PENALTY * weight.square().mean(0).sum() / 2
-        total.backward()
+        total.backward()  # type: ignore[no-untyped-call]
         return total
 
     search.step(loss)  # type: ignore[no-untyped-call]

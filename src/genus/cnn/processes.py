@@ -97,7 +97,7 @@ class TeamBatchNorm(BatchNorm):
         sums = torch.stack(
             [x.sum((0, 2, 3)), x.square().sum((0, 2, 3)), torch.full_like(self.running_mean, x.numel())]
         )
-        total, squares, count = all_reduce(sums)
+        total, squares, count = all_reduce(sums)  # type: ignore[no-untyped-call]
         n = count[0] / x.shape[1]
         mean = total / n
         variance = (squares / n - mean.square()).clamp(min=0)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,15 +16,14 @@ from genus.cnn.averaging import MovingAverage
 from genus.cnn.chance import Chance
 from genus.cnn.checkpoints import Task, read_checkpoint, write_checkpoint
 from genus.cnn.history import Epoch, History
+from genus.cnn.inference import logits_of_network
+from genus.cnn.lesson import Circumstances, Lesson
 from genus.cnn.losses import balanced_weights, class_loss, label_loss
 from genus.cnn.network import Network
 from genus.cnn.optimizers import make_optimizer, set_rates
 from genus.cnn.recipe import Recipe
+from genus.cnn.training_examples import Rows
 from genus.progress import Task as Job
-
-if TYPE_CHECKING:
-    from genus.cnn.training import Circumstances, Lesson
-    from genus.cnn.training_examples import Rows
 
 _ORDER, _STEP = 0, 1  # streams of chance
 _LOOK = 16  # steps between looks at the loss on an accelerator, which has to finish its work for that
@@ -41,7 +40,7 @@ class Run:
     """
 
     def __init__(
-        self, network: Network, lesson: "Lesson", recipe: Recipe, around: "Circumstances", task: Task
+        self, network: Network, lesson: Lesson, recipe: Recipe, around: Circumstances, task: Task
     ) -> None:
         self.network, self.lesson, self.recipe, self.around, self.task = network, lesson, recipe, around, task
         team, device = around.team, around.place.device
@@ -114,13 +113,13 @@ class Run:
         self._close_epoch()
         self._show(job)
 
-    def _batches(self) -> "list[Rows]":
+    def _batches(self) -> list[Rows]:
         """Deal the images into the batches of this epoch; all are as large as one another, or differ by one."""
         rows = self.lesson.rows
         order = np.argsort(Chance.of(self.task.seed, self.epoch, rows).words(_ORDER), kind="stable")
         return [np.asarray(part, np.int64) for part in np.array_split(rows[order], self.n_batches)]
 
-    def _seen(self, batches: "list[Rows]") -> Iterator[Tensor]:
+    def _seen(self, batches: list[Rows]) -> Iterator[Tensor]:
         team = self.around.team
         own = [rows[team.rank :: team.size] for rows in batches]
         return self.lesson.examples.seen(own, self.epoch, self.around.place.device)
@@ -133,7 +132,7 @@ class Run:
         by_clock = self.around.team.from_leader(self.seconds / self.around.seconds)
         return max(by_steps, float(by_clock))
 
-    def _step(self, images: Tensor, rows: "Rows", done: float) -> None:
+    def _step(self, images: Tensor, rows: Rows, done: float) -> None:
         set_rates(self.optimizer, self.recipe.rate(done))
         team = self.around.team
         own = rows[team.rank :: team.size]
@@ -182,7 +181,8 @@ class Run:
                 loss = (
                     measure(logits, wanted, smoothing=self.recipe.label_smoothing, weights=self.weights) / n
                 )
-                (loss * team.size).backward()  # gradients are averaged over the team
+                # gradients are averaged over the team
+                (loss * team.size).backward()  # type: ignore[no-untyped-call]
             total += loss.detach()
         return total
 
@@ -203,8 +203,8 @@ class Run:
             if not math.isfinite(loss):
                 self.stopped = "not finite"
                 self.notes.append(
-                    f"the loss is not a finite number at step {self.looked} (epoch {self.epoch + 1}): training ended there, "
-                    f"with the weights of epoch {self.best}. Try a lower learning rate."
+                    f"the loss is not a finite number at step {self.looked} (epoch {self.epoch + 1}): training "
+                    f"ended there, with the weights of epoch {self.best}. Try a lower learning rate."
                 )
                 return
             self.loss_sum += loss
@@ -234,8 +234,6 @@ class Run:
         rows, team = self.lesson.validation, self.around.team
         if not len(rows):
             return None, None
-        from genus.cnn.training import logits_of_network
-
         network = self.network if self.average is None else self.average.network
         own = np.array_split(rows, team.size)[team.rank]
         mine = logits_of_network(network, self.lesson.examples, own, self.around.place)

@@ -19,7 +19,8 @@ from genus.estimators.adding import add_images
 from genus.estimators.network_options import NetworkOptions
 from genus.estimators.planning import plan_training
 from genus.estimators.result import TrainingPlan
-from genus.estimators.training import TrainingOptions, train
+from genus.estimators.training import train
+from genus.estimators.training_options import TrainingOptions
 from genus.features.feature_set import FeatureSet, PrecisionName, chosen_features
 from genus.features.runtime import Runtime
 from genus.judgement import EvaluationResult

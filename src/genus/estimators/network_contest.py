@@ -167,7 +167,7 @@ def with_network(selection: Selection, trained: TrainedNetwork) -> Selection:
         parameters = winner.get_params(deep=False)
         return replace(
             selection,
-            winner=EnsembleHead(**{**parameters, "heads": [exchanged(one) for one in winner.heads]}),
+            winner=EnsembleHead(**{**parameters, "heads": [exchanged(one) for one in winner.heads or ()]}),
         )
     return replace(selection, winner=exchanged(winner))
 

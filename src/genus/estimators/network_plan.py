@@ -1,4 +1,4 @@
-"""What is done with a network: which one, on what pictures, by which recipe. It follows from the wish and the images."""
+"""What is done with a network: which one, on what pictures, by which recipe; it follows from wish and images."""
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any

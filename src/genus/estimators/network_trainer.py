@@ -27,10 +27,10 @@ from genus.progress import Progress
 if TYPE_CHECKING:
     from genus.cnn.devices import Place
     from genus.cnn.history import History
+    from genus.cnn.lesson import Judge
     from genus.cnn.network import Network
     from genus.cnn.pixels import PixelStore
     from genus.cnn.processes import Team
-    from genus.cnn.training import Judge
     from genus.cnn.training_examples import TrainingExamples
 
 Rows = NDArray[np.int64]
@@ -117,7 +117,8 @@ class NetworkTrainer:
         name : str
             Added to that of the checkpoint.
         """
-        from genus.cnn.training import Circumstances, Lesson, train_network
+        from genus.cnn.lesson import Circumstances, Lesson
+        from genus.cnn.training import train_network
 
         recipe = self.plan.recipe if epochs is None else replace(self.plan.recipe, epochs=epochs)
         begun = time.perf_counter()
@@ -199,8 +200,8 @@ class NetworkTrainer:
 
     def _begin(self, network: "Network", examples: "TrainingExamples", rows: Rows) -> None:
         """Give the network what it needs to know before it begins: patches of pictures, or a classifier."""
+        from genus.cnn.inference import embeddings_of_network
         from genus.cnn.probe import fit_probe
-        from genus.cnn.training import embeddings_of_network
 
         if not self.plan.is_pretrained:
             some = rows[:: max(1, len(rows) // _N_SHOWN)][:_N_SHOWN]

@@ -87,8 +87,8 @@ def enter_network(contest: Contest, wish: NetworkTraining) -> Contest:
             seconds=left if left is None or not wish.refit else left / 2,
         )
         entered = _judged(contest, trainer, trained, validation, wish)
-        note = [f"the network: {text}" for text in trained.history.notes]
-        return replace(entered, notes=(*entered.notes, *note))
+        said = [f"the network: {text}" for text in trained.history.notes]
+        return replace(entered, notes=(*entered.notes, *said))
 
 
 def divided(learned: Learned, rows: Rows, folds: NDArray[np.int64]) -> tuple[Rows, Rows]:

@@ -11,7 +11,7 @@ from genus.errors import DataError, ImageError
 from genus.estimators.label_training import check_labels
 from genus.estimators.learned import check_classes
 from genus.estimators.result import TrainingPlan
-from genus.estimators.training import TrainingOptions
+from genus.estimators.training_options import TrainingOptions
 from genus.features.engines import open_runner
 from genus.features.feature_set import FeatureSet
 from genus.features.runtime import Runtime

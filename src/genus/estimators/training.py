@@ -3,66 +3,32 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from genus.classify.calibration_choice import check_calibration
 from genus.classify.fitted import FittedHead, fit_final
 from genus.classify.learning_curve import LearningCurve
 from genus.classify.selection import select
 from genus.data.dataset import Dataset
-from genus.data.taxonomies import TaxonomyWish
 from genus.errors import ParameterError
-from genus.estimators.adding import memory_of
 from genus.estimators.contest import Contest
 from genus.estimators.curve_training import curve_of, training_folds
+from genus.estimators.decision import Decision, decide, judge
 from genus.estimators.few_training import has_few, is_judged_in_turn, judge_in_turn, pile_of, select_few
+from genus.estimators.final_model import refit, write_model
 from genus.estimators.label_training import metric_of
 from genus.estimators.learned import Learned, folds_of, learn_features
 from genus.estimators.network_options import NetworkOptions
 from genus.estimators.network_training import NetworkTraining, enter_network
-from genus.estimators.parity import N_IMAGES, measure_parity, parity_note
-from genus.estimators.provenance import data_hash, provenance_of
+from genus.estimators.parity import parity_note
 from genus.estimators.result import TrainingResult
-from genus.estimators.taxonomy_training import find_tree
+from genus.estimators.training_options import TrainingOptions
 from genus.estimators.uncalibrated import uncalibrated_bins
-from genus.estimators.unknown_training import UnknownTraining, learn_unknown
 from genus.features.feature_set import FeatureSet
-from genus.features.runtime import Runtime
-from genus.judgement import EvaluationResult, evaluate_label_sets, evaluate_predictions
-from genus.metrics.conformal import ConformalScores
+from genus.judgement import EvaluationResult
 from genus.metrics.costs import Costs
-from genus.metrics.label_conformal import LabelScores
-from genus.metrics.sure import SureTaxa
-from genus.metrics.thresholds import Aim, Thresholds, tune_thresholds
-from genus.model_file import ModelFile, build_model_file, image_marks
+from genus.metrics.thresholds import Aim
+from genus.model_file import ModelFile
 from genus.progress import SILENT, Progress
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingOptions:
-    """What training is told, beside the data (see `ImageClassifier`)."""
-
-    feature_set: FeatureSet
-    heads: str | Sequence[Any]
-    metric: str = "auto"
-    aim: str = "f1"
-    costs: Any = None
-    time_budget: float | None = None
-    test_size: float = 0.2
-    refit: bool = True
-    class_weight: str | None = "auto"
-    calibration: str = "auto"
-    memory: bool = True
-    unlabelled: Dataset | None = None
-    runtime: Runtime = field(default_factory=Runtime)
-    random_state: int | None = None
-    command: str | None = None
-    taxonomy: TaxonomyWish = field(default_factory=lambda: TaxonomyWish("auto"))
-    network: NetworkOptions | None = None
 
 
 class _Clock:
@@ -111,7 +77,7 @@ def train(
     learned, selection, notes = contest.learned, contest.selection, list(contest.notes)
     with clock.stage("evaluation"):
         judged = fit_final(selection, learned.table.X[learned.train], learned.y[learned.train])
-        decision = _decision(contest, frozen, costs, options)
+        decision = decide(contest, frozen, costs, options)
         if is_judged_in_turn(learned):
             test = judge_in_turn(
                 learned,
@@ -122,14 +88,14 @@ def train(
                 random_state=options.random_state,
             )
         else:
-            test, more = _judge(learned, judged, decision, options)
+            test, more = judge(learned, judged, decision, options)
             notes += more
     with clock.stage("refit"):
-        final = _refit(contest, judged, options)
+        final = refit(contest, judged, options)
     with clock.stage("learning curve"):
         curve = _curve(contest, len(final.rows), options, clock)
     with clock.stage("model file"):
-        model, parity = _write(final, frozen, decision, test, options)
+        model, parity = write_model(final, frozen, decision, test, options)
         if curve is not None:
             model = model.with_details(learning_curve=curve.to_dict())
     clock.seconds["total"] = clock.elapsed
@@ -145,7 +111,7 @@ def _result(
     model: ModelFile,
     clock: _Clock,
     curve: LearningCurve | None,
-    decision: "_Decision",
+    decision: Decision,
 ) -> TrainingResult:
     learned, selection = contest.learned, contest.selection
     return TrainingResult(
@@ -248,139 +214,11 @@ def _select(learned: Learned, options: TrainingOptions, clock: _Clock, progress:
     return Contest(learned, options.feature_set, selection, rows, every, tuple(notes))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Decision:
-    """What turns probabilities into names, learned from out-of-fold predictions."""
-
-    scores: ConformalScores | LabelScores
-    thresholds: Thresholds | None = None
-    sure: SureTaxa | None = None
-    reading: str = ""
-    notes: tuple[str, ...] = ()
-    costs: Costs | None = None
-    unknown: UnknownTraining | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        found: dict[str, Any] = {"conformal": self.scores.to_dict()}
-        if self.costs is not None:
-            found |= self.costs.to_dict()
-        if self.sure is not None:
-            found["taxonomy"] = {**self.sure.to_dict(), "reading": self.reading}
-        if self.thresholds is not None:
-            found |= {"multilabel": True, "thresholds": self.thresholds.to_dict()}
-        return found
-
-
-def _decision(contest: Contest, frozen: Learned, costs: Costs | None, options: TrainingOptions) -> _Decision:
-    """Score the out-of-fold predictions, for sets of names; with several labels an image, tune the thresholds."""
-    learned, selection, rows = contest.learned, contest.selection, contest.rows
-    tree, notes = find_tree(options.taxonomy, learned)
-    unknown = _unknown(contest, frozen) if options.memory else None
-    if learned.values is not None:
-        truth = learned.values[rows]
-        thresholds = tune_thresholds(selection.proba, truth, learned.classes, options.aim)
-        return _Decision(LabelScores.of(selection.proba, truth), thresholds, unknown=unknown)
-    proba = np.zeros((len(rows), len(learned.classes)), np.float32)
-    proba[:, selection.classes] = selection.proba
-    sure = None if tree is None else SureTaxa.of(tree, proba, learned.codes[rows])
-    scores = ConformalScores.of(proba, learned.codes[rows])
-    known = None if costs is None else costs.only(learned.classes)
-    return _Decision(
-        scores, sure=sure, reading=options.taxonomy.reading, notes=notes, costs=known, unknown=unknown
-    )
-
-
-def _unknown(contest: Contest, frozen: Learned) -> UnknownTraining | None:
-    """Learn to tell images of no known class, by frozen features: a network has seen its training images."""
-    if not _keeps_frozen_features(contest):
-        return None
-    return learn_unknown(frozen, contest.frozen_folds)
-
-
-def _keeps_frozen_features(contest: Contest) -> bool:
-    """Say whether the winner reads frozen features; they are its first columns."""
-    return not contest.network_won or len(contest.feature_set.branches) > 1
-
-
 def _features_note(blocks: Sequence[str], use: Sequence[int]) -> str:
     unused = [name for i, name in enumerate(blocks) if i not in use]
     if len(unused) < len(use):
         return f"the winner does without the features {', '.join(unused)}"
     return f"the winner uses the features {', '.join(blocks[i] for i in use)} only"
-
-
-def _judge(
-    learned: Learned, head: FittedHead, decision: _Decision, options: TrainingOptions
-) -> tuple[EvaluationResult, tuple[str, ...]]:
-    """Evaluate on the test images, and say what duplicates among the training images did to the figure."""
-    rows, start = learned.test, time.perf_counter()
-    proba = head.predict_proba(learned.table.X[rows])
-    seconds = time.perf_counter() - start
-    result = _judged(learned, rows, proba, decision, seconds, options)
-    leaked = learned.division.leaked[rows]
-    if not leaked.any() or leaked.all():
-        return result, ()
-    clean = _judged(learned, rows[~leaked], proba[~leaked], decision, 0.0, options).evaluation.metrics[0]
-    return result, (
-        f"{int(leaked.sum())} test images have a duplicate among the training images (or share its group); "
-        f"without them the {clean.label.lower()} is {clean.value:.1%}",
-    )
-
-
-def _judged(
-    learned: Learned,
-    rows: NDArray[np.int64],
-    proba: NDArray[np.float32],
-    decision: _Decision,
-    seconds: float,
-    options: TrainingOptions,
-) -> EvaluationResult:
-    data, seed = learned.data.take(rows), options.random_state
-    if isinstance(decision.scores, LabelScores) and decision.thresholds is not None:
-        result = evaluate_label_sets(
-            data, proba, decision.thresholds, seconds=seconds, random_state=seed, scores=decision.scores
-        )
-    else:
-        scores = decision.scores if isinstance(decision.scores, ConformalScores) else None
-        result = evaluate_predictions(
-            data,
-            proba,
-            learned.classes,
-            seconds=seconds,
-            random_state=seed,
-            scores=scores,
-            sure=decision.sure,
-            costs=decision.costs,
-        )
-    return (
-        result if decision.unknown is None else decision.unknown.judged(result, learned, rows, decision.sure)
-    )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Final:
-    """What goes into the file: fitted on `rows`."""
-
-    contest: Contest
-    rows: NDArray[np.int64]
-    head: FittedHead
-    notes: tuple[str, ...] = ()
-
-
-def _refit(contest: Contest, judged: FittedHead, options: TrainingOptions) -> _Final:
-    """Fit the winner on all images that may be learned from."""
-    learned = contest.learned
-    rows = np.flatnonzero(~learned.division.marked_test) if options.refit else learned.train
-    rows = rows[learned.codes[rows] >= 0]
-    if contest.again is not None and options.refit:
-        known, contest = len(contest.notes), contest.again(rows)
-        learned, notes = contest.learned, contest.notes[known:]
-        return _Final(
-            contest, rows, fit_final(contest.selection, learned.table.X[rows], learned.y[rows]), notes
-        )
-    if len(rows) == len(learned.train):
-        return _Final(contest, rows, judged)
-    return _Final(contest, rows, fit_final(contest.selection, learned.table.X[rows], learned.y[rows]))
 
 
 def _curve(contest: Contest, n_final: int, options: TrainingOptions, clock: _Clock) -> LearningCurve | None:
@@ -396,49 +234,3 @@ def _curve(contest: Contest, n_final: int, options: TrainingOptions, clock: _Clo
         seconds_left=left,
         random_state=options.random_state,
     )
-
-
-def _write(
-    final: _Final, frozen: Learned, decision: _Decision, test: EvaluationResult, options: TrainingOptions
-) -> tuple[ModelFile, dict[str, float]]:
-    contest, head, rows = final.contest, final.head, final.rows
-    learned, selection = contest.learned, contest.selection
-    contents = learned.table.content_hashes
-    details: dict[str, Any] = {
-        "head": {
-            "name": selection.winner_row.name,
-            "params": {k: str(v) for k, v in selection.winner_row.params.items()},
-            "n_stored_examples": head.n_stored_examples,
-        },
-        "metrics": test.evaluation.to_dict(),
-        "leaderboard": [row.to_dict() for row in selection.leaderboard],
-        "calibration": head.calibration.to_dict(),
-        **decision.to_dict(),
-        "counts": learned.data.counts(),
-        "provenance": _provenance(learned, options),
-        "learned_from": image_marks([contents[i] for i in rows]),
-    }
-    if contest.network is not None:
-        details["network"] = contest.network.to_dict()
-    if options.memory and not learned.multilabel and not contest.network_won:
-        details |= memory_of(learned, rows)
-    novelty = None
-    if decision.unknown is not None:
-        novelty = decision.unknown.finished(frozen, rows)
-        details["unknown"] = decision.unknown.to_dict(len(novelty.rows))
-    model = build_model_file(contest.feature_set, head, learned.classes, details, novelty)
-    some = np.concatenate([learned.test, learned.train])[:N_IMAGES]
-    sources = [learned.data.sources[i] for i in some]
-    parity = measure_parity(model, head, learned.table.X[some], sources, options.runtime)
-    return model.with_details(parity=parity), parity
-
-
-def _provenance(learned: Learned, options: TrainingOptions) -> dict[str, Any]:
-    return {
-        **provenance_of(options.command, options.random_state),
-        "data": learned.data.origin,
-        "data_hash": data_hash(learned.table.content_hashes, learned.data),
-        "n_images": len(learned.data),
-        "split": {"kind": learned.division.kind, "n_train": len(learned.train), "n_test": len(learned.test)},
-        "refit_on_all": options.refit,
-    }

@@ -17,6 +17,7 @@ import numpy as np
 
 from genus.errors import OutputError, ParameterError
 from genus.features.backbone import BACKBONES, Backbone, BackboneTensors, QuantizableBackbone
+from genus.features.precision import INT8_VERSION
 from genus.features.quantized import int8_ranges
 from genus.features.resample import mirror, shrink
 from genus.files import atomic_write, cache_dir
@@ -130,6 +131,7 @@ class FeatureSet:
         parts = [f"version {_GRAPH_VERSION}", self.precision, self.preprocess.to_json()]
         parts += [f"{b.name}={b.network.identity}" for b in self.branches]
         if self.precision == "int8":
+            parts.append(f"int8 version {INT8_VERSION}")
             parts += [json.dumps(int8_ranges(b.backbone)) for b in self.branches]
         return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
 
