@@ -237,6 +237,7 @@ def train(
     page = None if dry_run else _check_outputs(model, report, no_report=no_report, force=force)
 
     from genus.estimators.classifier import ImageClassifier
+    from genus.estimators.network_team import is_helper
     from genus.model_file import read_model_file
 
     classifier = ImageClassifier(
@@ -281,6 +282,8 @@ def train(
         return
     # the first partial_fit is a fit: so both ways are one
     classifier.partial_fit(dataset, unlabelled=unlabelled, progress=console, command=shlex.join(context.obj))
+    if is_helper():
+        return
     _save(classifier, dataset, model, page, force=force)
     remove_checkpoints(model)
     _show(classifier.result_, model, page, json=json)

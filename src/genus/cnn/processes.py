@@ -40,6 +40,11 @@ class Team:
         """Whether this process writes and speaks for all."""
         return self.rank == 0
 
+    def wait(self) -> None:
+        """Wait until every process has come so far."""
+        if self.size > 1:
+            distributed.barrier()
+
     def sum(self, values: Tensor) -> Tensor:
         """Return the sum over all processes; the tensor itself is overwritten."""
         if self.size > 1:
@@ -103,6 +108,8 @@ class TeamBatchNorm(BatchNorm):
         variance = (squares / n - mean.square()).clamp(min=0)
         with torch.no_grad():
             share = self.momentum or 0.0
+            if self.num_batches_tracked is not None:
+                self.num_batches_tracked += 1
             self.running_mean.lerp_(mean.detach(), share)
             self.running_var.lerp_(variance.detach() * n / (n - 1).clamp(min=1), share)
         scaled = (x - mean[:, None, None]) * (variance + self.eps).rsqrt()[:, None, None]

@@ -1,8 +1,8 @@
 """Training a network beside the heads on frozen features: the steps in order."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,9 @@ from genus.features.feature_set import FeatureSet
 from genus.features.runtime import Runtime
 from genus.progress import Progress
 
+if TYPE_CHECKING:
+    from genus.cnn.processes import Team
+
 Rows = NDArray[np.int64]
 Seconds = Callable[[], float | None]
 
@@ -49,6 +52,7 @@ class NetworkTraining:
     refit: bool
     seconds: Seconds
     progress: Progress
+    team: "Team | None" = None
 
 
 def enter_network(contest: Contest, wish: NetworkTraining) -> Contest:
@@ -78,17 +82,19 @@ def enter_network(contest: Contest, wish: NetworkTraining) -> Contest:
         return replace(contest, notes=(*contest.notes, note))
     learned, metric = contest.learned, contest.selection.metric
     validation, rows = divided(learned, contest.rows, contest.folds)
-    with _trainer(learned, contest.feature_set, wish) as trainer:
-        left = wish.seconds()
-        trained = trainer.train(
-            rows,
-            validation,
-            metric=metric,
-            seconds=left if left is None or not wish.refit else left / 2,
-        )
-        entered = _judged(contest, trainer, trained, validation, wish)
-        said = [f"the network: {text}" for text in trained.history.notes]
-        return replace(entered, notes=(*entered.notes, *said))
+    trainer = make_trainer(learned, contest.feature_set, wish)
+    trained = trainer.train(rows, validation, metric=metric, seconds=first_seconds(wish))
+    entered = _judged(contest, trainer, trained, validation, wish)
+    if not (entered.network_won and wish.refit):
+        trainer.team.from_leader(None)  # nobody has to learn again
+    said = [f"the network: {text}" for text in trained.history.notes]
+    return replace(entered, notes=(*entered.notes, *said))
+
+
+def first_seconds(wish: NetworkTraining) -> float | None:
+    """Return the time for the first training, if there is a limit: half of what is left where a second one follows."""
+    left = wish.seconds()
+    return left / 2 if left is not None and wish.refit else left
 
 
 def divided(learned: Learned, rows: Rows, folds: NDArray[np.int64]) -> tuple[Rows, Rows]:
@@ -98,26 +104,25 @@ def divided(learned: Learned, rows: Rows, folds: NDArray[np.int64]) -> tuple[Row
     return validation, learned.train[~np.isin(learned.train, validation)]
 
 
-@contextmanager
-def _trainer(learned: Learned, feature_set: FeatureSet, wish: NetworkTraining) -> Iterator[NetworkTrainer]:
+def make_trainer(learned: Learned, feature_set: FeatureSet, wish: NetworkTraining) -> NetworkTrainer:
+    """Settle what is done with a network, and where."""
     from genus.cnn.devices import choose_place
-    from genus.cnn.processes import joined
+    from genus.cnn.processes import Team
 
     options = wish.options
     place = choose_place(options.device, options.precision)  # type: ignore[arg-type]  # checked there
     plan = plan_network(options, learned, feature_set, on_processor=place.device.type == "cpu")
-    with joined(place.device.type) as team:
-        yield NetworkTrainer(
-            learned,
-            plan,
-            options,
-            feature_set,
-            wish.runtime,
-            seed=wish.random_state or 0,
-            place=place,
-            team=team,
-            progress=wish.progress,
-        )
+    return NetworkTrainer(
+        learned,
+        plan,
+        options,
+        feature_set,
+        wish.runtime,
+        seed=wish.random_state or 0,
+        place=place,
+        team=wish.team or Team(),
+        progress=wish.progress,
+    )
 
 
 def _judged(
@@ -202,15 +207,9 @@ def _trained_again(
     before: Contest,
 ) -> Contest:
     """Let the network learn from all images that may be learned from, by the recipe that was judged."""
-    nothing = np.zeros(0, np.int64)
-    trained = trainer.train(
-        rows,
-        nothing,
-        metric=won.selection.metric,
-        seconds=wish.seconds(),
-        epochs=max(1, judged.history.best),
-        name=".all",
-    )
+    epochs = max(1, judged.history.best)
+    trainer.team.from_leader((rows, epochs))
+    trained = train_on_all(trainer, rows, epochs, won.selection.metric, seconds=wish.seconds())
     if not _is_as_good(trained, judged):
         note = "the network that was judged is kept: learning again from all images did not go as well"
         return replace(won, notes=(*won.notes, note))
@@ -231,6 +230,14 @@ def _trained_again(
         feature_set=found.feature_set,
         selection=with_network(won.selection, trained),
     )
+
+
+def train_on_all(
+    trainer: NetworkTrainer, rows: Rows, epochs: int, metric: str, *, seconds: float | None
+) -> TrainedNetwork:
+    """Train on all images that may be learned from, for so many epochs; nothing is left to validate on."""
+    nothing = np.zeros(0, np.int64)
+    return trainer.train(rows, nothing, metric=metric, seconds=seconds, epochs=epochs, name=".all")
 
 
 def _is_as_good(trained: TrainedNetwork, judged: TrainedNetwork) -> bool:

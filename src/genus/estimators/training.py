@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from genus.classify.calibration_choice import check_calibration
 from genus.classify.fitted import FittedHead, fit_final
@@ -18,6 +19,7 @@ from genus.estimators.final_model import refit, write_model
 from genus.estimators.label_training import metric_of
 from genus.estimators.learned import Learned, folds_of, learn_features
 from genus.estimators.network_options import NetworkOptions
+from genus.estimators.network_team import help_training, team_of
 from genus.estimators.network_training import NetworkTraining, enter_network
 from genus.estimators.parity import parity_note
 from genus.estimators.result import TrainingResult
@@ -29,6 +31,9 @@ from genus.metrics.costs import Costs
 from genus.metrics.thresholds import Aim
 from genus.model_file import ModelFile
 from genus.progress import SILENT, Progress
+
+if TYPE_CHECKING:
+    from genus.cnn.processes import Team
 
 
 class _Clock:
@@ -66,14 +71,35 @@ def train(
         There are too few readable labelled images or classes.
     """
     costs = _check(dataset, options)
+    with team_of(options.network) as team:
+        if team is None:
+            return _train(dataset, options, costs, progress)
+        found = None
+        if team.leads:
+            found = _train(dataset, options, costs, progress, team)
+        else:
+            _help(dataset, options, team)
+        shared: tuple[ModelFile, TrainingResult] = team.from_leader(found)
+        return shared
+
+
+def _train(
+    dataset: Dataset,
+    options: TrainingOptions,
+    costs: Costs | None,
+    progress: Progress,
+    team: "Team | None" = None,
+) -> tuple[ModelFile, TrainingResult]:
     clock = _Clock()
     with clock.stage("features"):
         frozen = _features(dataset, options, progress)
+        if team is not None:
+            team.wait()  # the others find the features in the cache
     with clock.stage("selection"):
         contest = _select(frozen, options, clock, progress)
     if options.network is not None:
         with clock.stage("network"):
-            contest = enter_network(contest, _network_training(options, clock, progress))
+            contest = enter_network(contest, _network_training(options, clock, progress, team))
     learned, selection, notes = contest.learned, contest.selection, list(contest.notes)
     with clock.stage("evaluation"):
         judged = fit_final(selection, learned.table.X[learned.train], learned.y[learned.train])
@@ -141,7 +167,20 @@ def _result(
     )
 
 
-def _network_training(options: TrainingOptions, clock: _Clock, progress: Progress) -> NetworkTraining:
+def _help(dataset: Dataset, options: TrainingOptions, team: "Team") -> None:
+    """Do this process's share of another one's training: the network."""
+    team.wait()
+    clock, learned = _Clock(), _features(dataset, options, SILENT)
+    rows, folds, _ = folds_of(learned, options.random_state)
+    metric = metric_of(options.metric, multilabel=learned.multilabel)
+    wish = _network_training(options, clock, SILENT, team)
+    every = training_folds(learned, rows, folds)
+    help_training(learned, options.feature_set, rows, every, metric, wish)
+
+
+def _network_training(
+    options: TrainingOptions, clock: _Clock, progress: Progress, team: "Team | None"
+) -> NetworkTraining:
     def left() -> float | None:
         return None if options.time_budget is None else max(1.0, options.time_budget - clock.elapsed)
 
@@ -153,6 +192,7 @@ def _network_training(options: TrainingOptions, clock: _Clock, progress: Progres
         options.refit,
         left,
         progress,
+        team,
     )
 
 
