@@ -25,6 +25,7 @@ from genus.estimators.network_trainer import TrainedNetwork
 
 FROZEN, NETWORK, BOTH = "frozen features", "network", "both"
 _FOLDS = 5  # of the validation images, for calibration and shares
+_CLEARLY = 2.0  # standard errors
 _LEAST_A_CLASS = 5  # images, for a calibration of each class by itself
 
 Rows = NDArray[np.int64]
@@ -100,13 +101,17 @@ def ways_to_classify(
 
 
 def best_way(ways: Sequence[Way], truth: Truth, metric: str) -> Way:
-    """Return the best by the metric; of those too close to tell apart, the one with the least log-loss."""
+    """Return the one with the least log-loss of those that are not clearly worse than the best by the metric.
+
+    Clearly: by more than two standard errors of the difference, image by image. The metric of a few hundred images
+    says little about ways that differ in a few of their answers; how sure they are of all says more.
+    """
     gains = [truth.gains(metric, way.logits) for way in ways]
     first = int(np.argmax([gain(metric, truth.score(metric, way.logits)) for way in ways]))
     close = []
     for way, own in zip(ways, gains, strict=True):
         behind = gains[first] - own
-        if behind.mean() <= behind.std() / np.sqrt(len(behind)):
+        if behind.mean() <= _CLEARLY * behind.std() / np.sqrt(len(behind)):
             close.append(way)
     return min(close, key=lambda way: truth.log_loss(way.logits))
 

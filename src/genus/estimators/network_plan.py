@@ -80,7 +80,7 @@ def plan_network(
         There is no such network, or a number cannot work.
     """
     name, size = _network(options, learned, feature_set)
-    recipe = _changed(_recipe(name, len(learned.train), size), options)
+    recipe = _changed(suitable_recipe(name, len(learned.train), size), options)
     if not is_pretrained(name):
         return NetworkPlan(name, size, recipe, None)
     splits = name.startswith(_PRETRAINED) and on_processor and options.depth != "all"
@@ -117,7 +117,7 @@ def _from_nothing(usual: float) -> tuple[str, int]:
     return "resnet10", 128
 
 
-def _recipe(name: str, n_images: int, size: int) -> "Recipe":
+def suitable_recipe(name: str, n_images: int, size: int) -> "Recipe":
     """Return what suits the network."""
     from genus.cnn.augmentation import PRESETS
     from genus.cnn.recipe import Recipe
