@@ -9,7 +9,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from typer.testing import CliRunner
 
-from genus.cli.cnn_augment import augment
+from genus.cli.cnn_augment import cnn_augment as augment
 from genus.cli.outcome import settled
 
 torch = pytest.importorskip("torch", reason="PyTorch, the extra cnn, is not installed")

@@ -6,6 +6,7 @@ from genus.cli.verbs import HELP_OPTIONS, LazyVerbs, help_of
 
 VERBS = {
     "describe": "List the layers of a network.",
+    "show": "Show the filters of a model, and what each layer makes of an image.",
     "augment": "Show what augmentation makes of images.",
 }
 """Each verb with the first line of its help."""
@@ -36,6 +37,8 @@ def _cnn() -> None:
     Examples:
       genus cnn describe resnet18 --size 64
       genus cnn describe flowers.onnx
+      genus cnn show flowers.onnx rose.jpg
+      genus cnn augment flowers/
     """
 
 
