@@ -71,6 +71,11 @@ class NetworkTrainer:
     place : Place
     team : Team
     progress : Progress
+
+    Attributes
+    ----------
+    notes : list of str
+        What is worth knowing of how it was done.
     """
 
     def __init__(
@@ -89,6 +94,7 @@ class NetworkTrainer:
         self.learned, self.plan, self.options = learned, plan, options
         self.runtime, self.seed, self.place, self.team, self.progress = runtime, seed, place, team, progress
         self.prefix = _prefix(plan, feature_set)
+        self.notes: list[str] = []
         self._store: PixelStore | None = None
         self._examples: TrainingExamples | None = None
 
@@ -122,7 +128,7 @@ class NetworkTrainer:
 
         recipe = self.plan.recipe if epochs is None else replace(self.plan.recipe, epochs=epochs)
         begun = time.perf_counter()
-        network, examples = self._network(), self.examples()
+        network, examples = self._network(), self.examples(None if seconds is None else seconds / 2)
         self._begin(network, examples, rows)
         if seconds is not None:  # what was prepared took some of it
             seconds = max(1.0, seconds - (time.perf_counter() - begun))
@@ -143,31 +149,42 @@ class NetworkTrainer:
         )
         return self._finished(network, history)
 
-    def examples(self) -> "TrainingExamples":
-        """Decode the images, once, and run them through what is frozen, once."""
-        if self._examples is not None:
-            return self._examples
-        from genus.cnn.augment import Augmenter
-        from genus.cnn.training_examples import ActivationExamples, PixelExamples
+    def examples(self, seconds: float | None = None) -> "TrainingExamples":
+        """Decode the images, once, and run them through what is frozen, once; with so much time for it."""
+        if self._examples is None:
+            self._examples = self._pictures() if self.prefix is None else self._activations(seconds)
+        return self._examples
 
-        plan, n_classes = self.plan, len(self.learned.classes)
-        augmentation, store = plan.recipe.augmentation, self._pixels()
-        if self.prefix is None:
-            self._examples = PixelExamples(
-                store, augmentation, plan.size, seed=self.seed, n_classes=n_classes
-            )
-            return self._examples
+    def _pictures(self) -> "TrainingExamples":
+        from genus.cnn.training_examples import PixelExamples
+
+        plan = self.plan
+        augmentation, n_classes = plan.recipe.augmentation, len(self.learned.classes)
+        return PixelExamples(self._pixels(), augmentation, plan.size, seed=self.seed, n_classes=n_classes)
+
+    def _activations(self, seconds: float | None) -> "TrainingExamples":
+        from genus.cnn.augment import Augmenter
+        from genus.cnn.training_examples import ActivationExamples
+
+        plan, augmentation, prefix = self.plan, self.plan.recipe.augmentation, self.prefix
+        if prefix is None:
+            return self._pictures()
         views = compute_activations(
-            store,
-            self.prefix,
+            self._pixels(),
+            prefix,
             Augmenter(augmentation, plan.size, seed=self.seed),
             plan.n_views,
+            rows=np.flatnonzero(~self.learned.division.marked_test),
+            seconds=seconds,
             runtime=self.runtime,
             progress=self.progress,
         )
-        mirror = augmentation.mirror != "off"
-        self._examples = ActivationExamples(views, mirror=mirror, seed=self.seed, n_classes=n_classes)
-        return self._examples
+        if augmentation.mixes:
+            self.notes.append("images are not mixed with one another where its last blocks only are trained")
+        if len(views) < plan.n_views:
+            self.notes.append(f"the time allowed for {len(views)} of {plan.n_views} views of each image only")
+        mirror, n_classes = augmentation.mirror != "off", len(self.learned.classes)
+        return ActivationExamples(views, mirror=mirror, seed=self.seed, n_classes=n_classes)
 
     def _pixels(self) -> "PixelStore":
         from genus.cnn.pixels import Storage, enlarged, store_pixels
