@@ -44,6 +44,8 @@ class NetworkResult:
         Height and width of its pictures.
     metric : str
         What the ways were compared by.
+    head : str
+        The name of the head that is best on frozen features.
     n_train, n_validation : int
         How many images it learned from, and how many the ways were compared on.
     contestants : tuple of Contestant
@@ -66,6 +68,7 @@ class NetworkResult:
     how: str
     size: int
     metric: str
+    head: str
     n_train: int
     n_validation: int
     contestants: tuple[Contestant, ...]

@@ -163,6 +163,7 @@ def _judged(
         how=plan.how,
         size=plan.size,
         metric=metric,
+        head=contest.selection.winner_row.name,
         n_train=len(rows),
         n_validation=len(validation),
         contestants=tuple(contestant(way, judges) for way in ways),
