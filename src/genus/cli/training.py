@@ -90,6 +90,10 @@ def print_plan(plan: "TrainingPlan") -> None:
     print_line(f"{count(plan.n_images, 'labelled image')} {sorts} from {plan.origin}.")
     print_line(f"Features: {plan.features} ({plan.n_features:,} numbers an image)")
     print_line(f"Classifiers to try: {', '.join(plan.heads)}")
+    if plan.network is not None:
+        from genus.report.network import planned_network_words
+
+        print_line(f"Network: {planned_network_words(plan.network)}")
     print_line("Time, less where features are in the cache already:")
     print(*aligned(stages), sep="\n")
     print_line(f"Memory: about {plan.memory_mb:,.0f} MB")

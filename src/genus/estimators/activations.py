@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from genus.features.engines import open_runner
+from genus.features.engines import Runner, open_runner
 from genus.features.in_order import in_order
 from genus.features.runtime import Runtime
 from genus.features.trained import FrozenPrefix
@@ -78,14 +78,7 @@ def compute_activations(
 
     side, wanted = augmenter.side, np.arange(len(store)) if rows is None else rows
     views, n = room((n_views, len(store), *activation_shape(prefix, side))), len(wanted)
-    runner = open_runner(
-        _graph(prefix, side),
-        engine=runtime.engine,
-        workers=runtime.n_workers(n),
-        outputs=["activations"],
-        n_images=n_views * n,
-        allow_bf16=prefix.backbone.tolerates_bf16,
-    )
+    runner = open_prefix(prefix, side, runtime, n_images=n_views * n)
 
     def work(piece: tuple[int, NDArray[np.int64]]) -> int:
         view, some = piece
@@ -104,6 +97,18 @@ def compute_activations(
             if seconds is not None and (time.monotonic() - begun) * (n_done + 1) / n_done > seconds:
                 break
     return list(views[:n_done])
+
+
+def open_prefix(prefix: FrozenPrefix, side: int, runtime: Runtime, *, n_images: int) -> Runner:
+    """Load a frozen beginning: from pixels uint8 (n, side, side, 3) to `activations`."""
+    return open_runner(
+        _graph(prefix, side),
+        engine=runtime.engine,
+        workers=runtime.n_workers(n_images),
+        outputs=["activations"],
+        n_images=n_images,
+        allow_bf16=prefix.backbone.tolerates_bf16,
+    )
 
 
 def room(shape: tuple[int, ...]) -> Activations:

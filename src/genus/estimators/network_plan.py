@@ -83,6 +83,10 @@ class NetworkPlan:
             return "trained from scratch"
         return "fine-tuned" if self.n_blocks is None else "fine-tuned, its last blocks"
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {"network": self.network, "size": self.size, "how": self.how, "recipe": self.recipe.to_dict()}
+
 
 def is_pretrained(name: str) -> bool:
     """Say whether a network comes with weights.

@@ -93,7 +93,7 @@ class NetworkTrainer:
     ) -> None:
         self.learned, self.plan, self.options = learned, plan, options
         self.runtime, self.seed, self.place, self.team, self.progress = runtime, seed, place, team, progress
-        self.prefix = _prefix(plan, feature_set)
+        self.prefix = frozen_prefix(plan, feature_set)
         self.notes: list[str] = []
         self._store: PixelStore | None = None
         self._examples: TrainingExamples | None = None
@@ -128,7 +128,8 @@ class NetworkTrainer:
 
         recipe = self.plan.recipe if epochs is None else replace(self.plan.recipe, epochs=epochs)
         begun = time.perf_counter()
-        network, examples = self._network(), self.examples(None if seconds is None else seconds / 2)
+        network = planned_network(self.plan, len(self.learned.classes), seed=self.seed)
+        examples = self.examples(None if seconds is None else seconds / 2)
         self._begin(network, examples, rows)
         if seconds is not None:  # what was prepared took some of it
             seconds = max(1.0, seconds - (time.perf_counter() - begun))
@@ -203,18 +204,6 @@ class NetworkTrainer:
                 raise DataError(f"{gone.source}: could be read before, and now cannot: {gone.reason}")
         return self._store
 
-    def _network(self) -> "Network":
-        """Return the network, or the part of it that is trained."""
-        from genus.cnn.layers import set_stochastic_depth
-        from genus.cnn.networks import make_network
-
-        whole = make_network(
-            self.plan.network, len(self.learned.classes), size=self.plan.size, random_state=self.seed
-        )
-        if self.plan.is_pretrained:
-            set_stochastic_depth(whole, self.plan.recipe.stochastic_depth)
-        return whole if self.plan.n_blocks is None else whole.split(self.plan.n_blocks)[1]
-
     def _begin(self, network: "Network", examples: "TrainingExamples", rows: Rows) -> None:
         """Give the network what it needs to know before it begins: patches of pictures, or a classifier."""
         from genus.cnn.inference import embeddings_of_network
@@ -259,7 +248,19 @@ class NetworkTrainer:
 _N_SHOWN = 2000  # pictures that a network may look at before it begins
 
 
-def _prefix(plan: NetworkPlan, feature_set: FeatureSet) -> FrozenPrefix | None:
+def planned_network(plan: NetworkPlan, n_classes: int, *, seed: int) -> "Network":
+    """Make the network, or the part of it that is trained."""
+    from genus.cnn.layers import set_stochastic_depth
+    from genus.cnn.networks import make_network
+
+    whole = make_network(plan.network, n_classes, size=plan.size, random_state=seed)
+    if plan.is_pretrained:
+        set_stochastic_depth(whole, plan.recipe.stochastic_depth)
+    return whole if plan.n_blocks is None else whole.split(plan.n_blocks)[1]
+
+
+def frozen_prefix(plan: NetworkPlan, feature_set: FeatureSet) -> FrozenPrefix | None:
+    """Return the beginning of the network that stays as it is, if one does, at the precision of the frozen features."""
     if plan.n_blocks is None:
         return None
     backbone: Any = find_backbone(plan.network)

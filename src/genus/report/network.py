@@ -1,5 +1,6 @@
 """A network that was trained beside the frozen features, in words and as the section of a page."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,6 +70,29 @@ def elsewhere(result: NetworkResult) -> str:
     if frozen is None:
         return where
     return f"{where}, on which the frozen features have {_score(frozen.score, result.metric)}"
+
+
+def planned_network_words(plan: Mapping[str, Any]) -> str:
+    """Say which network would be trained, and how.
+
+    Parameters
+    ----------
+    plan : mapping
+        As `genus.estimators.result.TrainingPlan` has it.
+
+    Examples
+    --------
+    >>> recipe = {"epochs": 12, "batch_size": 32, "learning_rate": 0.001}
+    >>> plan = {"network": "resnet10", "size": 64, "how": "trained from scratch", "recipe": recipe, "device": "cpu"}
+    >>> print(planned_network_words(plan))
+    resnet10 at 64 pixels, trained from scratch: 12 epochs, batches of 32 images, learning rate up to 0.001, on cpu
+    """
+    recipe = plan["recipe"]
+    return (
+        f"{network_title(plan['network'], plan['size'])}, {plan['how']}: {count(recipe['epochs'], 'epoch')}, "
+        f"batches of {count(recipe['batch_size'], 'image')}, learning rate up to {recipe['learning_rate']:g}, "
+        f"on {plan['device']}"
+    )
 
 
 @dataclass(frozen=True, slots=True)
