@@ -34,41 +34,22 @@ def plan_training(dataset: Dataset, options: TrainingOptions) -> TrainingPlan:
         There are no labels, one class only, or no readable image among the first.
     """
     (check_labels if dataset.is_multilabel else check_classes)(dataset)
-    data = dataset.labelled()
-    feature_set, n = options.feature_set, len(data)
-    rows = min(n, _MAX_ROWS)
-    chosen = np.linspace(0, n - 1, rows).astype(int)
-    if data.label_sets is None:
-        y = np.unique(np.asarray(data.labels)[chosen], return_inverse=True)[1]
-    else:
-        y = data.label_sets.values[chosen]
-    heads = plan_selection(
-        np.zeros((rows, feature_set.n_features), np.float32),
-        y,
-        np.arange(rows) % 5,
-        heads=options.heads,
-        blocks=feature_set.blocks,
-        class_weight=options.class_weight,  # type: ignore[arg-type]  # checked there
-    )
-    names = tuple(dict.fromkeys(candidate.name for candidate in heads.candidates))
-    if isinstance(options.heads, str) and y.ndim == 1 and is_few(y, np.arange(rows)):
-        names = ("logistic",)  # chosen beforehand
+    data, feature_set = dataset.labelled(), options.feature_set
+    names, selecting, few = _heads(data, options)
     sample = load_sample(data, feature_set, options.runtime)
+    network = None if few else _network(data, options, sample)
     seconds = {
         "features": feature_seconds(data, feature_set, options.runtime, sample),
-        "selection": heads.expected_seconds,
+        "selection": selecting,
+        **({} if network is None else {"network": network.seconds}),
+        "refit and file": 1.0 + 0.2 * selecting,
+        **({} if network is None or not options.refit else {"network, again": network.seconds_again}),
     }
-    network = _network(data, options, sample)
-    if network is not None:
-        seconds["network"] = network.seconds
-    seconds["refit and file"] = 1.0 + 0.2 * heads.expected_seconds
-    if network is not None and options.refit:
-        seconds["network, from all images"] = network.seconds_again
     seconds["total"] = sum(seconds.values())
-    table_mb = n * feature_set.n_features * 4 / 1e6
+    table_mb = len(data) * feature_set.n_features * 4 / 1e6
     return TrainingPlan(
         origin=dataset.origin,
-        n_images=n,
+        n_images=len(data),
         counts=data.counts(),
         multilabel=data.is_multilabel,
         features=feature_set.name,
@@ -78,6 +59,29 @@ def plan_training(dataset: Dataset, options: TrainingOptions) -> TrainingPlan:
         memory_mb=round(_BASE_MB + 4 * table_mb, 0),
         network=None if network is None else {**network.plan.to_dict(), "device": network.device},
     )
+
+
+def _heads(data: Dataset, options: TrainingOptions) -> tuple[tuple[str, ...], float, bool]:
+    """Return the candidates, the seconds that comparing them takes, and whether there are too few images for that."""
+    rows = min(len(data), _MAX_ROWS)
+    chosen = np.linspace(0, len(data) - 1, rows).astype(int)
+    if data.label_sets is None:
+        y = np.unique(np.asarray(data.labels)[chosen], return_inverse=True)[1]
+    else:
+        y = data.label_sets.values[chosen]
+    heads = plan_selection(
+        np.zeros((rows, options.feature_set.n_features), np.float32),
+        y,
+        np.arange(rows) % 5,
+        heads=options.heads,
+        blocks=options.feature_set.blocks,
+        class_weight=options.class_weight,  # type: ignore[arg-type]  # checked there
+    )
+    names = tuple(dict.fromkeys(candidate.name for candidate in heads.candidates))
+    few = y.ndim == 1 and is_few(y, np.arange(rows))
+    if isinstance(options.heads, str) and few:
+        names = ("logistic",)  # chosen beforehand
+    return names, heads.expected_seconds, few
 
 
 def _network(data: Dataset, options: TrainingOptions, sample: "Sample") -> NetworkCost | None:
