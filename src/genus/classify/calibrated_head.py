@@ -1,4 +1,4 @@
-"""A head and what its logits are calibrated by, as one head: so that it can be a member of a mixture."""
+"""A head, the columns it reads and what its logits are calibrated by, as one head: a member of a mixture."""
 
 from typing import Any, Self
 
@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from genus.classify.calibration import LogitMap
 from genus.classify.head import probabilities
 from genus.classify.workshop import logits_of
-from genus.graph import GraphBuilder
+from genus.graph import GraphBuilder, take_columns
 
 
 class CalibratedHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -22,12 +22,16 @@ class CalibratedHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Unfitted.
     mapping : LogitMap
         Applied to its logits.
+    n_columns : int or None, default None
+        It sees the first so many features only; None: all.
 
     Attributes
     ----------
     head_ : head
         Fitted.
     classes_ : (c,) array
+    n_features_in_ : int
+        How many features there are, those that it does not see counted in.
 
     Examples
     --------
@@ -40,36 +44,33 @@ class CalibratedHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     True
     """
 
-    def __init__(self, head: Any, mapping: LogitMap) -> None:
+    def __init__(self, head: Any, mapping: LogitMap, n_columns: int | None = None) -> None:
         self.head = head
         self.mapping = mapping
+        self.n_columns = n_columns
 
     @property
     def n_stored_examples(self) -> int:
         """Training rows that the head holds."""
-        return int(getattr(self.head_, "n_stored_examples", 0))
+        return int(getattr(getattr(self, "head_", None), "n_stored_examples", 0))
 
     @property
     def multilabel_(self) -> bool:
         """Whether an image may have several labels."""
         return bool(getattr(self.head_, "multilabel_", False))
 
-    @property
-    def n_features_in_(self) -> int:
-        """Number of feature columns."""
-        return int(self.head_.n_features_in_)
-
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the head; the mapping stays as it is."""
         known = {} if sample_weight is None else {"sample_weight": sample_weight}
-        self.head_ = clone(self.head).fit(X, y, **known)
+        self.n_features_in_ = np.shape(X)[1]
+        self.head_ = clone(self.head).fit(self._seen(X), y, **known)
         self.classes_ = self.head_.classes_
         return self
 
     def logits(self, X: ArrayLike) -> NDArray[np.float32]:
         """Return the calibrated logits, float32 (n, c)."""
         check_is_fitted(self)
-        return np.asarray(self.mapping.apply(logits_of(self.head_, np.asarray(X, np.float32))), np.float32)
+        return np.asarray(self.mapping.apply(logits_of(self.head_, self._seen(X))), np.float32)
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float32]:
         """Return probabilities, float32 (n, c)."""
@@ -86,7 +87,13 @@ class CalibratedHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def export(self, graph: GraphBuilder, x: str) -> str:
         """Add head and mapping to `graph`; returns the name of the logits [N, C]."""
-        return self.mapping.export(graph, self.head_.export(graph, x))
+        seen = x
+        if self.n_columns is not None:
+            seen = take_columns(graph, x, 0, self.n_columns, of=self.n_features_in_)
+        return self.mapping.export(graph, self.head_.export(graph, seen))
+
+    def _seen(self, X: ArrayLike) -> NDArray[np.float32]:
+        return np.asarray(X, np.float32)[:, : self.n_columns]
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "head_")

@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from genus.classify.head import probabilities
 from genus.errors import DataError
-from genus.graph import GraphBuilder
+from genus.graph import GraphBuilder, take_columns
 from genus.normalize import checked_rows
 
 
@@ -80,10 +80,7 @@ class GivenLinearHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def export(self, graph: GraphBuilder, x: str) -> str:
         """Add the arithmetic to `graph`, from features `x` [N, d] to logits [N, c]; returns their name."""
         stop = self.start + self.coef.shape[1]
-        own = x
-        if (self.start, stop) != (0, self.n_features_in_):
-            bounds = (graph.constant(np.array([value], np.int64)) for value in (self.start, stop, 1))
-            own = graph.op("Slice", x, *bounds)
+        own = take_columns(graph, x, self.start, stop, of=self.n_features_in_)
         weights = np.ascontiguousarray(self.coef.T, np.float32)
         scores = graph.op("MatMul", own, graph.constant(weights))
         return graph.op("Add", scores, graph.constant(np.asarray(self.intercept, np.float32)))

@@ -64,10 +64,10 @@ Resume = Annotated[
 def network_wish(
     cnn: str | None,
     model: Path,
-    *,
     size: int | None,
     epochs: int | None,
     augment: str | None,
+    *,
     depth: str,
     device: str,
     resume: bool,

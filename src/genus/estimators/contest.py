@@ -37,8 +37,8 @@ class Contest:
     own_folds : (n_train,) int64 or None
         The folds of the frozen features, where those of the network are others.
     again : callable or None
-        Where a network has won: from the images that may be learned from in the end to a contest whose network has
-        learned from all of them.
+        Where a network has won: from this contest and the images that may be learned from in the end to a contest whose
+        network has learned from all of them.
     """
 
     learned: Learned
@@ -49,7 +49,7 @@ class Contest:
     notes: tuple[str, ...]
     network: "NetworkResult | None" = None
     own_folds: NDArray[np.int64] | None = None
-    again: "Callable[[NDArray[np.int64]], Contest] | None" = field(default=None, repr=False)
+    again: "Callable[[Contest, NDArray[np.int64]], Contest] | None" = field(default=None, repr=False)
 
     @property
     def frozen_folds(self) -> NDArray[np.int64]:

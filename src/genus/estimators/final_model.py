@@ -30,18 +30,17 @@ class Final:
 
 def refit(contest: Contest, judged: FittedHead, options: TrainingOptions) -> Final:
     """Fit the winner on all images that may be learned from."""
-    learned = contest.learned
-    rows = np.flatnonzero(~learned.division.marked_test) if options.refit else learned.train
-    rows = rows[learned.codes[rows] >= 0]
+    division, codes = contest.learned.division, contest.learned.codes
+    rows = np.flatnonzero(~division.marked_test if options.refit else ~division.test)
+    rows = rows[codes[rows] >= 0]
+    n_notes = len(contest.notes)
     if contest.again is not None and options.refit:
-        known, contest = len(contest.notes), contest.again(rows)
-        learned, notes = contest.learned, contest.notes[known:]
-        return Final(
-            contest, rows, fit_final(contest.selection, learned.table.X[rows], learned.y[rows]), notes
-        )
-    if len(rows) == len(learned.train):
+        contest = contest.again(contest, rows)
+    elif len(rows) == len(contest.learned.train):
         return Final(contest, rows, judged)
-    return Final(contest, rows, fit_final(contest.selection, learned.table.X[rows], learned.y[rows]))
+    learned, notes = contest.learned, contest.notes[n_notes:]
+    head = fit_final(contest.selection, learned.table.X[rows], learned.y[rows])
+    return Final(contest, rows, head, notes)
 
 
 def write_model(

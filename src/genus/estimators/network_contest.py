@@ -1,6 +1,6 @@
 """A network against the heads on frozen features, on images that neither has learned from; and both together."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,28 +8,75 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genus.classify.calibrated_head import CalibratedHead
-from genus.classify.calibration_choice import choose_calibration
+from genus.classify.calibration_choice import LEAST_ROWS, choose_calibration
 from genus.classify.ensemble import EnsembleHead
+from genus.classify.few import NEVER
 from genus.classify.given_head import GivenLinearHead
 from genus.classify.leaderboard import LeaderboardRow, Selection
 from genus.classify.mixing import mix
 from genus.classify.scores import gain
-from genus.classify.truth import ABSENT, Truth
+from genus.classify.truth import ABSENT, Scaling, Truth
 from genus.data.splits import stratified_folds
 from genus.estimators.contest import Contest
 from genus.estimators.learned import Learned
 from genus.estimators.network_features import NetworkFeatures
-from genus.estimators.network_plan import NetworkPlan
-from genus.estimators.network_result import Contestant
+from genus.estimators.network_result import BOTH, FROZEN, NETWORK, Contestant, NetworkResult
 from genus.estimators.network_trainer import TrainedNetwork
 
-FROZEN, NETWORK, BOTH = "frozen features", "network", "both"
 _FOLDS = 5  # of the validation images, for calibration and shares
 _CLEARLY = 2.0  # standard errors
-_LEAST_A_CLASS = 5  # images, for a calibration of each class by itself
+_ROW_NAMES = {FROZEN: "", NETWORK: "network", BOTH: "network and features"}
 
 Rows = NDArray[np.int64]
 Logits = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judges:
+    """The validation images, on which the ways are compared.
+
+    Attributes
+    ----------
+    rows : (m,) int64
+    truth : Truth
+        Of these images.
+    fold : (m,) int64
+        What is fitted for an image's sake is fitted on the other folds.
+    metric : str
+    """
+
+    rows: Rows
+    truth: Truth
+    fold: NDArray[np.intp]
+    metric: str
+
+    @classmethod
+    def of(cls, learned: Learned, rows: Rows, metric: str, random_state: int | None) -> "Judges":
+        """Deal the images into folds; groups are torn apart only where there is a single one."""
+        keys, groups = [learned.table.content_hashes[i] for i in rows], learned.division.groups[rows]
+        if len(np.unique(groups)) == 1:
+            groups = np.arange(len(rows))
+        n_folds = min(_FOLDS, max(2, len(np.unique(groups))))
+        fold = stratified_folds(learned.y[rows], keys, groups, n_folds=n_folds, random_state=random_state)
+        return cls(rows, learned.truth(rows), np.asarray(fold, np.intp), metric)
+
+    def scaling(self, raw: Logits) -> Scaling:
+        """Return what turns a network's scores into calibrated logits; of few images nothing can be learned."""
+        return self.truth.scaling(raw) if len(self.truth) >= LEAST_ROWS else Scaling(1.0)
+
+    def scaled(self, raw: Logits) -> Logits:
+        """Return calibrated logits, those of an image by what the other folds say."""
+        if len(self.truth) < LEAST_ROWS:
+            return raw
+        scaled = np.empty_like(raw)
+        for f in np.unique(self.fold):
+            rows = self.fold == f
+            scaled[rows] = self.truth.take(~rows).scaling(raw[~rows]).apply(raw[rows])
+        return scaled
+
+    def score(self, logits: Logits) -> float:
+        """Return the metric."""
+        return self.truth.score(self.metric, logits)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +86,7 @@ class Way:
     Attributes
     ----------
     name : str
-        "frozen features", "network" or "both".
+        `FROZEN`, `NETWORK` or `BOTH`.
     head : head
         Unfitted; what makes the logits.
     raw : (m, c) float32
@@ -59,55 +106,68 @@ class Way:
     features: NetworkFeatures | None = None
     shares: tuple[float, ...] = ()
 
+    @property
+    def row_name(self) -> str:
+        """What its row on the leaderboard is called."""
+        return _ROW_NAMES[self.name]
+
 
 def ways_to_classify(
     contest: Contest,
     trained: TrainedNetwork,
     alone: NetworkFeatures,
     beside: NetworkFeatures | None,
-    validation: Rows,
-    fold: NDArray[np.int64],
+    judges: Judges,
 ) -> list[Way]:
-    """List the frozen features' winner, the network, and a mixture of both where one is possible."""
-    learned, selection = contest.learned, contest.selection
-    truth = learned.truth(validation)
-    judged = np.isin(contest.rows, validation)
-    frozen = np.full((len(validation), len(learned.classes)), ABSENT, np.float32)
-    frozen[:, selection.classes] = selection.logits[judged]
-    ways = [Way(FROZEN, selection.winner, frozen, frozen)]
-    raw = _raw(trained, alone, validation)
+    """List the frozen features' winner, the network, and a mixture of both where that is a way of its own."""
+    selection = contest.selection
+    frozen = np.full((len(judges.rows), len(contest.learned.classes)), ABSENT, np.float32)
+    frozen[:, selection.classes] = selection.logits[np.isin(contest.rows, judges.rows)]
+    raw = _raw(trained, alone, judges.rows)
     network = GivenLinearHead(trained.coef, trained.intercept, alone.start)
-    ways.append(Way(NETWORK, network, raw, truth.scaling(raw).apply(raw), alone))
-    if beside is None:
-        return ways
-    raw = _raw(trained, beside, validation)
-    scaling = truth.scaling(raw)
-    mixed, shares = mix([frozen, scaling.apply(raw)], truth, fold)
-    columns, n_classes = np.asarray(selection.classes), len(learned.classes)
-    mapping = selection.calibration.mapping
-    if len(columns) < n_classes:
-        mapping = mapping.widened(columns, n_classes)
-    members = [
-        CalibratedHead(selection.winner, mapping),
-        GivenLinearHead(trained.coef, trained.intercept, beside.start),
+    ways = [
+        Way(FROZEN, selection.winner, frozen, frozen),
+        Way(NETWORK, network, raw, judges.scaled(raw), alone),
     ]
-    both = EnsembleHead(
-        heads=members,
+    if beside is not None:
+        ways += _mixture(contest, trained, frozen, beside, judges)
+    return ways
+
+
+def _mixture(
+    contest: Contest, trained: TrainedNetwork, frozen: Logits, beside: NetworkFeatures, judges: Judges
+) -> list[Way]:
+    """Return the way of both together; none where one of the two would have no share in it."""
+    selection, truth = contest.selection, judges.truth
+    raw = _raw(trained, beside, judges.rows)
+    mixed, shares = mix([frozen, judges.scaled(raw)], truth, judges.fold)
+    if shares.min() == 0:
+        return []
+    columns, n_classes = np.asarray(selection.classes), len(contest.learned.classes)
+    mapping, scaling = selection.calibration.mapping, judges.scaling(raw)
+    if len(columns) < n_classes:  # some classes were too rare to be compared on
+        mapping = mapping.widened(columns, n_classes)
+    head = EnsembleHead(
+        heads=[
+            CalibratedHead(selection.winner, mapping, beside.start),
+            GivenLinearHead(trained.coef, trained.intercept, beside.start),
+        ],
         weights=shares.tolist(),
         temperatures=[1.0, 1 / scaling.scale],
         biases=[0.0, scaling.bias] if truth.several else None,
     )
-    return [*ways, Way(BOTH, both, mixed, mixed, beside, tuple(shares.tolist()))]
+    return [Way(BOTH, head, mixed, mixed, beside, tuple(shares.tolist()))]
 
 
-def best_way(ways: Sequence[Way], truth: Truth, metric: str) -> Way:
+def best_way(ways: Sequence[Way], judges: Judges) -> Way:
     """Return the one with the least log-loss of those that are not clearly worse than the best by the metric.
 
     Clearly: by more than two standard errors of the difference, image by image. The metric of a few hundred images
     says little about ways that differ in a few of their answers; how sure they are of all says more.
     """
+    truth, metric = judges.truth, judges.metric
     gains = [truth.gains(metric, way.logits) for way in ways]
-    first = int(np.argmax([gain(metric, truth.score(metric, way.logits)) for way in ways]))
+    first = int(np.argmax([gain(metric, judges.score(way.logits)) for way in ways]))
     close = []
     for way, own in zip(ways, gains, strict=True):
         behind = gains[first] - own
@@ -119,43 +179,32 @@ def best_way(ways: Sequence[Way], truth: Truth, metric: str) -> Way:
 def won_contest(
     contest: Contest,
     way: Way,
-    board: tuple[LeaderboardRow, ...],
+    features: NetworkFeatures,
     row: LeaderboardRow,
-    validation: Rows,
-    fold: NDArray[np.int64],
-    *,
+    judges: Judges,
     calibration: str,
-    again: Callable[[Rows], Contest],
 ) -> Contest:
-    """Return the contest that a way with a network has won."""
-    learned = contest.learned
-    if way.features is None:
-        return contest
-    truth = learned.truth(validation)
-    chosen, calibrated = choose_calibration(
-        way.raw, truth, np.asarray(fold, np.intp), _possible(calibration, truth, len(learned.classes))
-    )
-    folds = np.full(len(contest.folds), -1, np.int64)
-    folds[np.isin(learned.train, validation)] = fold
+    """Return the contest that a way with a network has won, but for `again` (see `Contest`)."""
+    chosen, calibrated = choose_calibration(way.raw, judges.truth, judges.fold, calibration)
+    folds = np.full(len(contest.folds), NEVER, np.int64)
+    folds[np.isin(contest.learned.train, judges.rows)] = judges.fold
     selection = replace(
         contest.selection,
-        leaderboard=board,
         winner=way.head,
         winner_row=row,
-        classes=np.arange(len(learned.classes)),
+        classes=np.arange(len(contest.learned.classes)),
         logits=calibrated,
         calibration=chosen,
         score_nested=row.score,
     )
-    return Contest(
-        way.features.learned,
-        way.features.feature_set,
-        selection,
-        validation,
-        folds,
-        contest.notes,
+    return replace(
+        contest,
+        learned=features.learned,
+        feature_set=features.feature_set,
+        selection=selection,
+        rows=judges.rows,
+        folds=folds,
         own_folds=contest.folds,
-        again=again,
     )
 
 
@@ -169,56 +218,29 @@ def with_network(selection: Selection, trained: TrainedNetwork) -> Selection:
 
     winner = selection.winner
     if isinstance(winner, EnsembleHead):
-        parameters = winner.get_params(deep=False)
-        return replace(
-            selection,
-            winner=EnsembleHead(**{**parameters, "heads": [exchanged(one) for one in winner.heads or ()]}),
-        )
+        parts = [exchanged(head) for head in winner.heads or ()]
+        return replace(selection, winner=EnsembleHead(**{**winner.get_params(deep=False), "heads": parts}))
     return replace(selection, winner=exchanged(winner))
 
 
-def validation_folds(learned: Learned, validation: Rows, random_state: int | None) -> NDArray[np.int64]:
-    """Deal the validation images into folds."""
-    keys = [learned.table.content_hashes[i] for i in validation]
-    groups = learned.division.groups[validation]
-    n_folds = min(_FOLDS, max(2, len(np.unique(groups)) // 2))
-    return stratified_folds(learned.y[validation], keys, groups, n_folds=n_folds, random_state=random_state)
+def contestant(way: Way, judges: Judges) -> Contestant:
+    """Return the figures of a way."""
+    return Contestant(way.name, judges.score(way.logits), judges.truth.log_loss(way.logits), way.shares)
 
 
-def contestants(ways: Sequence[Way], truth: Truth, metric: str) -> tuple[Contestant, ...]:
-    """Return the figures of each way."""
-    return tuple(
-        Contestant(way.name, truth.score(metric, way.logits), truth.log_loss(way.logits), way.shares)
-        for way in ways
-    )
-
-
-def leaderboard_row(
-    way: Way,
-    plan: NetworkPlan,
-    truth: Truth,
-    fold: NDArray[np.int64],
-    metric: str,
-    *,
-    seconds: float,
-    speed: float,
-) -> LeaderboardRow:
-    """Return the row of a way with a network."""
-    scores = [truth.take(fold == f).score(metric, way.logits[fold == f]) for f in np.unique(fold)]
-    mixed = " + ".join(
-        f"{share:.2f} {name}" for share, name in zip(way.shares, (FROZEN, NETWORK), strict=False)
-    )
-    note = f"judged on {len(truth)} validation images"
+def leaderboard_row(way: Way, judges: Judges, result: NetworkResult) -> LeaderboardRow:
+    """Return the row of a way with a network; its spread is that of scores on as many images as judged it."""
+    truth, gains = judges.truth, judges.truth.gains(judges.metric, way.logits)
     return LeaderboardRow(
-        name="network" if way.name == NETWORK else "network and features",
-        params={"network": plan.network, "size": plan.size},
-        score=truth.score(metric, way.logits),
-        spread=float(np.std(scores, ddof=1)) if len(scores) > 1 else 0.0,
+        name=way.row_name,
+        params={"network": result.name, "size": result.size},
+        score=judges.score(way.logits),
+        spread=float(gains.std() / np.sqrt(len(gains))),
         log_loss=truth.log_loss(way.logits),
-        fit_seconds=seconds,
-        predict_images_per_second=speed,
+        fit_seconds=result.seconds,
+        predict_images_per_second=result.images_per_second,
         n_fits=1,
-        note=f"{note}; {mixed}" if mixed else note,
+        note=f"on {result.n_validation:,} validation images",
         **truth.figures(way.logits),
     )
 
@@ -226,11 +248,3 @@ def leaderboard_row(
 def _raw(trained: TrainedNetwork, features: NetworkFeatures, rows: Rows) -> Logits:
     X = features.learned.table.X[rows, features.start :]
     return np.asarray(X @ trained.coef.T + trained.intercept, np.float32)
-
-
-def _possible(calibration: str, truth: Truth, n_classes: int) -> str:
-    """Return the calibration for so few images: of rare classes nothing can be fitted for each by itself."""
-    if calibration != "auto" or truth.several:
-        return calibration
-    counts = np.bincount(truth.y, minlength=n_classes)
-    return "auto" if counts.min() >= _LEAST_A_CLASS else "temperature"

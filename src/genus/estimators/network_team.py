@@ -11,8 +11,8 @@ from genus.estimators.network_options import NetworkOptions
 from genus.estimators.network_training import (
     NetworkTraining,
     divided,
-    first_seconds,
     make_trainer,
+    seconds_for_network,
     train_on_all,
 )
 from genus.features.feature_set import FeatureSet
@@ -63,9 +63,12 @@ def help_training(
     """Do this process's share of the leader's training; `rows` and `folds` are those of its `Contest`."""
     if has_few(learned):
         return
+    left = seconds_for_network(wish)
+    if left is not None and left <= 0:
+        return
     trainer = make_trainer(learned, feature_set, wish)
-    validation, own = divided(learned, rows, folds)
-    trainer.train(own, validation, metric=metric, seconds=first_seconds(wish))
+    own, validation = divided(learned, rows, folds)
+    trainer.train(own, validation, metric=metric, seconds=left)
     again = trainer.team.from_leader(None)
     if again is not None:
         every, epochs = again

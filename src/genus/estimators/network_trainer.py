@@ -71,6 +71,11 @@ class NetworkTrainer:
     place : Place
     team : Team
     progress : Progress
+
+    Attributes
+    ----------
+    notes : list of str
+        What is worth knowing of how it was done.
     """
 
     def __init__(
@@ -88,7 +93,8 @@ class NetworkTrainer:
     ) -> None:
         self.learned, self.plan, self.options = learned, plan, options
         self.runtime, self.seed, self.place, self.team, self.progress = runtime, seed, place, team, progress
-        self.prefix = _prefix(plan, feature_set)
+        self.prefix = frozen_prefix(plan, feature_set)
+        self.notes: list[str] = []
         self._store: PixelStore | None = None
         self._examples: TrainingExamples | None = None
 
@@ -122,7 +128,8 @@ class NetworkTrainer:
 
         recipe = self.plan.recipe if epochs is None else replace(self.plan.recipe, epochs=epochs)
         begun = time.perf_counter()
-        network, examples = self._network(), self.examples()
+        network = planned_network(self.plan, len(self.learned.classes), seed=self.seed)
+        examples = self.examples(None if seconds is None else seconds / 2)
         self._begin(network, examples, rows)
         if seconds is not None:  # what was prepared took some of it
             seconds = max(1.0, seconds - (time.perf_counter() - begun))
@@ -143,31 +150,42 @@ class NetworkTrainer:
         )
         return self._finished(network, history)
 
-    def examples(self) -> "TrainingExamples":
-        """Decode the images, once, and run them through what is frozen, once."""
-        if self._examples is not None:
-            return self._examples
-        from genus.cnn.augment import Augmenter
-        from genus.cnn.training_examples import ActivationExamples, PixelExamples
+    def examples(self, seconds: float | None = None) -> "TrainingExamples":
+        """Decode the images, once, and run them through what is frozen, once; with so much time for it."""
+        if self._examples is None:
+            self._examples = self._pictures() if self.prefix is None else self._activations(seconds)
+        return self._examples
 
-        plan, n_classes = self.plan, len(self.learned.classes)
-        augmentation, store = plan.recipe.augmentation, self._pixels()
-        if self.prefix is None:
-            self._examples = PixelExamples(
-                store, augmentation, plan.size, seed=self.seed, n_classes=n_classes
-            )
-            return self._examples
+    def _pictures(self) -> "TrainingExamples":
+        from genus.cnn.training_examples import PixelExamples
+
+        plan = self.plan
+        augmentation, n_classes = plan.recipe.augmentation, len(self.learned.classes)
+        return PixelExamples(self._pixels(), augmentation, plan.size, seed=self.seed, n_classes=n_classes)
+
+    def _activations(self, seconds: float | None) -> "TrainingExamples":
+        from genus.cnn.augment import Augmenter
+        from genus.cnn.training_examples import ActivationExamples
+
+        plan, augmentation, prefix = self.plan, self.plan.recipe.augmentation, self.prefix
+        if prefix is None:
+            return self._pictures()
         views = compute_activations(
-            store,
-            self.prefix,
+            self._pixels(),
+            prefix,
             Augmenter(augmentation, plan.size, seed=self.seed),
             plan.n_views,
+            rows=np.flatnonzero(~self.learned.division.marked_test),
+            seconds=seconds,
             runtime=self.runtime,
             progress=self.progress,
         )
-        mirror = augmentation.mirror != "off"
-        self._examples = ActivationExamples(views, mirror=mirror, seed=self.seed, n_classes=n_classes)
-        return self._examples
+        if augmentation.mixes:
+            self.notes.append("images are not mixed with one another where its last blocks only are trained")
+        if len(views) < plan.n_views:
+            self.notes.append(f"the time allowed for {len(views)} of {plan.n_views} views of each image only")
+        mirror, n_classes = augmentation.mirror != "off", len(self.learned.classes)
+        return ActivationExamples(views, mirror=mirror, seed=self.seed, n_classes=n_classes)
 
     def _pixels(self) -> "PixelStore":
         from genus.cnn.pixels import Storage, enlarged, store_pixels
@@ -185,18 +203,6 @@ class NetworkTrainer:
                 gone = self._store.skipped[0]
                 raise DataError(f"{gone.source}: could be read before, and now cannot: {gone.reason}")
         return self._store
-
-    def _network(self) -> "Network":
-        """Return the network, or the part of it that is trained."""
-        from genus.cnn.layers import set_stochastic_depth
-        from genus.cnn.networks import make_network
-
-        whole = make_network(
-            self.plan.network, len(self.learned.classes), size=self.plan.size, random_state=self.seed
-        )
-        if self.plan.is_pretrained:
-            set_stochastic_depth(whole, self.plan.recipe.stochastic_depth)
-        return whole if self.plan.n_blocks is None else whole.split(self.plan.n_blocks)[1]
 
     def _begin(self, network: "Network", examples: "TrainingExamples", rows: Rows) -> None:
         """Give the network what it needs to know before it begins: patches of pictures, or a classifier."""
@@ -242,7 +248,19 @@ class NetworkTrainer:
 _N_SHOWN = 2000  # pictures that a network may look at before it begins
 
 
-def _prefix(plan: NetworkPlan, feature_set: FeatureSet) -> FrozenPrefix | None:
+def planned_network(plan: NetworkPlan, n_classes: int, *, seed: int) -> "Network":
+    """Make the network, or the part of it that is trained."""
+    from genus.cnn.layers import set_stochastic_depth
+    from genus.cnn.networks import make_network
+
+    whole = make_network(plan.network, n_classes, size=plan.size, random_state=seed)
+    if plan.is_pretrained:
+        set_stochastic_depth(whole, plan.recipe.stochastic_depth)
+    return whole if plan.n_blocks is None else whole.split(plan.n_blocks)[1]
+
+
+def frozen_prefix(plan: NetworkPlan, feature_set: FeatureSet) -> FrozenPrefix | None:
+    """Return the beginning of the network that stays as it is, if one does, at the precision of the frozen features."""
     if plan.n_blocks is None:
         return None
     backbone: Any = find_backbone(plan.network)

@@ -155,6 +155,8 @@ class TrainingPlan:
         Expected time of each stage, and "total"; features that are in the cache already make it shorter.
     memory_mb : float
         Expected peak, in megabytes.
+    network : dict or None
+        Of a network that would be trained beside the heads: `network`, `size`, `how`, `recipe` and `device`.
     """
 
     origin: str
@@ -166,6 +168,7 @@ class TrainingPlan:
     heads: tuple[str, ...]
     seconds: dict[str, float]
     memory_mb: float
+    network: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -179,4 +182,5 @@ class TrainingPlan:
             "heads": list(self.heads),
             "seconds": self.seconds,
             "memory_mb": self.memory_mb,
+            **({} if self.network is None else {"network": self.network}),
         }

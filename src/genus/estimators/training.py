@@ -19,6 +19,7 @@ from genus.estimators.final_model import refit, write_model
 from genus.estimators.label_training import metric_of
 from genus.estimators.learned import Learned, folds_of, learn_features
 from genus.estimators.network_options import NetworkOptions
+from genus.estimators.network_plan import check_network
 from genus.estimators.network_team import help_training, team_of
 from genus.estimators.network_training import NetworkTraining, enter_network
 from genus.estimators.parity import parity_note
@@ -100,7 +101,8 @@ def _train(
     if options.network is not None:
         with clock.stage("network"):
             contest = enter_network(contest, _network_training(options, clock, progress, team))
-    learned, selection, notes = contest.learned, contest.selection, list(contest.notes)
+    learned, selection = contest.learned, contest.selection
+    notes = [*contest.notes, *_features_note(contest)]
     with clock.stage("evaluation"):
         judged = fit_final(selection, learned.table.X[learned.train], learned.y[learned.train])
         decision = decide(contest, frozen, costs, options)
@@ -182,7 +184,7 @@ def _network_training(
     options: TrainingOptions, clock: _Clock, progress: Progress, team: "Team | None"
 ) -> NetworkTraining:
     def left() -> float | None:
-        return None if options.time_budget is None else max(1.0, options.time_budget - clock.elapsed)
+        return None if options.time_budget is None else options.time_budget - clock.elapsed
 
     return NetworkTraining(
         options.network or NetworkOptions(),
@@ -200,6 +202,8 @@ def _check(dataset: Dataset, options: TrainingOptions) -> Costs | None:
     """Check before the work what cannot work; returns the costs."""
     Aim.parse(options.aim)
     check_calibration(options.calibration, several=dataset.is_multilabel)
+    if options.network is not None:
+        check_network(options.network, len(dataset.classes))
     if options.costs is None:
         return None
     if dataset.is_multilabel:
@@ -246,19 +250,22 @@ def _select(learned: Learned, options: TrainingOptions, clock: _Clock, progress:
     notes += selection.notes
     if options.unlabelled is not None:
         notes.append("the unlabelled images were not used: they help with up to 5 images a class only")
-    if use := selection.winner_row.params.get("use"):
-        notes.append(_features_note([block.name for block in learned.table.blocks], use))
     if selection.stopped_early:
         notes.append(f"the time budget left untried: {', '.join(selection.not_tried)}")
     every = training_folds(learned, rows, folds)
     return Contest(learned, options.feature_set, selection, rows, every, tuple(notes))
 
 
-def _features_note(blocks: Sequence[str], use: Sequence[int]) -> str:
+def _features_note(contest: Contest) -> list[str]:
+    """Say which features the winner does without."""
+    blocks = [block.name for block in contest.learned.table.blocks]
+    use: Sequence[int] | None = contest.selection.winner_row.params.get("use")
+    if not use:
+        return []
     unused = [name for i, name in enumerate(blocks) if i not in use]
     if len(unused) < len(use):
-        return f"the winner does without the features {', '.join(unused)}"
-    return f"the winner uses the features {', '.join(blocks[i] for i in use)} only"
+        return [f"the winner does without the features {', '.join(unused)}"]
+    return [f"the winner uses the features {', '.join(blocks[i] for i in use)} only"]
 
 
 def _curve(contest: Contest, n_final: int, options: TrainingOptions, clock: _Clock) -> LearningCurve | None:
