@@ -52,7 +52,7 @@ RUN = (
 # The pages that train the model they go on to use.
 STARTS_WITHOUT_MODEL = ("README", "index", "training", "few-examples")
 # Options of other programs.
-FOREIGN_OPTIONS = {"--hypothesis-profile", "--only", "--quick", "--strict", "--upgrade", "--write"}
+FOREIGN_OPTIONS = {"--nproc-per-node", "--hypothesis-profile", "--only", "--quick", "--strict", "--upgrade", "--write"}
 NOT_RUN = re.compile(r"<!-- not run: \S.* -->\n\Z")
 N_DIGITS = 200
 FLOWERS = ("daisy", "rose", "tulip")  # handwritten 0, 1 and 2 stand in for them

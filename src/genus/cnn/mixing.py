@@ -134,6 +134,50 @@ def mix_images(
     return Mixed(as_images(mixed, like=images), _mixed_targets(soft, partners, shares), partners, shares)
 
 
+def mix_maps(
+    maps: Tensor,
+    targets: Tensor,
+    augmentation: Augmentation,
+    *,
+    seed: int,
+    epoch: int,
+    indices: ArrayLike,
+    n_classes: int | None = None,
+) -> Mixed:
+    """Mix the activations of a batch, and its labels, as `mix_images` would mix the pictures.
+
+    Parameters
+    ----------
+    maps : (n, d, side, side) floating tensor
+        Of any scale.
+    targets, augmentation, seed, epoch, indices, n_classes
+        As for `mix_images`.
+
+    Notes
+    -----
+    Verma et al., "Manifold mixup: better representations by interpolating hidden states", 2019.
+
+    Examples
+    --------
+    >>> maps, codes = torch.eye(2)[:, :, None, None].expand(2, 2, 4, 4), torch.tensor([0, 1])
+    >>> mixed = mix_maps(maps, codes, Augmentation(mixup=1), seed=0, epoch=0, indices=[0, 1], n_classes=2)
+    >>> torch.allclose(mixed.images.mean((2, 3)), mixed.targets)
+    True
+    """
+    soft = soft_targets(targets, n_classes)
+    if not augmentation.mixes:
+        return unmixed(maps, soft)
+    recipe = make_recipe(augmentation, maps.shape[2], seed, epoch, as_indices(indices))
+    partners = torch.from_numpy(recipe.partners).to(maps.device)
+    shares = torch.from_numpy(recipe.shares.astype(np.float32)).to(maps.device)
+    others = maps[partners]
+    inside = inside_boxes(recipe.boxes, maps.shape[2], maps.device)[:, None]
+    is_cut = inside.flatten(1).any(1)[:, None, None, None]
+    own = shares[:, None, None, None]
+    mixed = torch.where(is_cut, torch.where(inside, others, maps), own * maps + (1 - own) * others)
+    return Mixed(mixed, _mixed_targets(soft, partners, shares), partners, shares)
+
+
 def unmixed(images: Tensor, targets: Tensor, n_classes: int | None = None) -> Mixed:
     """Return a batch as it is, in the form of a mixed one."""
     soft = soft_targets(targets, n_classes)

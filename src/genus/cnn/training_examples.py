@@ -11,7 +11,7 @@ from torch import Tensor
 from genus.cnn.augment import Augmenter
 from genus.cnn.augmentation import Augmentation
 from genus.cnn.chance import Chance
-from genus.cnn.mixing import Mixed, unmixed
+from genus.cnn.mixing import Mixed, mix_maps
 from genus.cnn.pixels import PixelStore
 from genus.cnn.views import evaluation_view
 from genus.images.preprocess import Fit
@@ -90,8 +90,8 @@ class ActivationExamples:
     views : sequence of (n, c, h, w) float16 arrays
         The first are the images as they are. Each is seen as it is or mirrored: to mirror an activation is all but the
         activation of the mirrored image.
-    mirror : bool
-        Whether images may be mirrored.
+    augmentation : Augmentation
+        Whether images may be mirrored, and how they are mixed with one another.
     seed : int
     n_classes : int
         Columns of the targets.
@@ -100,13 +100,13 @@ class ActivationExamples:
     def __init__(
         self,
         views: Sequence[NDArray[np.float16]],
+        augmentation: Augmentation,
         *,
-        mirror: bool = True,
         seed: int = 0,
         n_classes: int,
     ) -> None:
         self.views = views
-        self.mirror = mirror
+        self.augmentation = augmentation
         self.seed = seed
         self.n_classes = n_classes
 
@@ -119,7 +119,7 @@ class ActivationExamples:
             for number, view in enumerate(self.views):
                 chosen = np.flatnonzero(which == number)
                 found[chosen] = view[rows[chosen]]
-            if self.mirror:
+            if self.augmentation.mirror != "off":
                 mirrored = np.flatnonzero(chance.happens(_MIRROR, 0.5))
                 found[mirrored] = found[mirrored, :, :, ::-1]
             yield torch.from_numpy(found).to(device)
@@ -130,5 +130,13 @@ class ActivationExamples:
             yield torch.from_numpy(self.views[0][rows].astype(np.float32)).to(device)
 
     def mix(self, images: Tensor, targets: Tensor, epoch: int, rows: Rows) -> Mixed:
-        """Mix nothing: only the targets are brought into their form."""
-        return unmixed(images, targets, self.n_classes)
+        """Mix activations (see `genus.cnn.mixing.mix_maps`)."""
+        return mix_maps(
+            images,
+            targets,
+            self.augmentation,
+            seed=self.seed,
+            epoch=epoch,
+            indices=rows,
+            n_classes=self.n_classes,
+        )

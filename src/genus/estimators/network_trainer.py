@@ -180,12 +180,10 @@ class NetworkTrainer:
             runtime=self.runtime,
             progress=self.progress,
         )
-        if augmentation.mixes:
-            self.notes.append("images are not mixed with one another where its last blocks only are trained")
         if len(views) < plan.n_views:
             self.notes.append(f"the time allowed for {len(views)} of {plan.n_views} views of each image only")
-        mirror, n_classes = augmentation.mirror != "off", len(self.learned.classes)
-        return ActivationExamples(views, mirror=mirror, seed=self.seed, n_classes=n_classes)
+        n_classes = len(self.learned.classes)
+        return ActivationExamples(views, augmentation, seed=self.seed, n_classes=n_classes)
 
     def _pixels(self) -> "PixelStore":
         from genus.cnn.pixels import Storage, enlarged, store_pixels
