@@ -3,8 +3,8 @@
 `python benchmarks/evidence.py [--quick] [--only scenes,cells,faithful]` holds evidence maps against boxes that people
 have drawn: of the built-in model on everyday scenes (of its classes for a thing the most probable one, where that is
 among its ten most probable of all), and of a model trained on one half of the blood cells for the other half, for
-labels that it names. Pointing: the place of most evidence lies in a box of the class. Found: the first box and a box of the
-class share more than half of their union. Objects: of all that people have boxed, the share that any box finds so.
+labels that it names. Pointing: the place of most evidence lies in a box of the class. Found: the first box and a box of
+the class share more than half of their union. Objects: of all that people have boxed, the share that any box finds so.
 Beside it the middle of the picture (as a box: the whole picture), and where the network is most active, whatever the
 class.
 

@@ -52,7 +52,15 @@ RUN = (
 # The pages that train the model they go on to use.
 STARTS_WITHOUT_MODEL = ("README", "index", "training", "few-examples")
 # Options of other programs.
-FOREIGN_OPTIONS = {"--hypothesis-profile", "--only", "--quick", "--strict", "--upgrade", "--write"}
+FOREIGN_OPTIONS = {
+    "--nproc-per-node",
+    "--hypothesis-profile",
+    "--only",
+    "--quick",
+    "--strict",
+    "--upgrade",
+    "--write",
+}
 NOT_RUN = re.compile(r"<!-- not run: \S.* -->\n\Z")
 N_DIGITS = 200
 FLOWERS = ("daisy", "rose", "tulip")  # handwritten 0, 1 and 2 stand in for them
@@ -102,15 +110,21 @@ def commands(line: str) -> Iterator[list[str]]:
             yield words[1:]
 
 
-def command(verb: str) -> Any:
-    return typer.main.get_command(app).get_command(None, verb)  # type: ignore[attr-defined]
+def found(words: list[str]) -> tuple[Any, list[str]]:
+    """The command that words begin with, and the words behind it."""
+    command: Any = typer.main.get_command(app)
+    while words and hasattr(command, "list_commands") and not words[0].startswith("-"):
+        command, words = command.get_command(None, words[0]), words[1:]
+    return command, words
 
 
 @cache
 def options(verb: str) -> frozenset[str]:
-    """How the options of a verb are spelt."""
-    known = (opt for p in command(verb).params for opt in (*p.opts, *p.secondary_opts))
-    return frozenset({*known, "--help", "-h"})
+    """How the options of a verb, and of the verbs below it, are spelt."""
+    command, _ = found(verb.split())
+    below = command.list_commands(None) if hasattr(command, "list_commands") else []
+    known = (opt for p in command.params for opt in (*p.opts, *p.secondary_opts))
+    return frozenset({*known, "--help", "-h"}).union(*(options(f"{verb} {each}") for each in below))
 
 
 SHOWN = [
@@ -222,7 +236,8 @@ def test_commands_exist_with_their_options(words: list[str]) -> None:
     if words[0].startswith("-"):
         assert words[0] in ("--help", "--version", "--install-completion")
     elif not {"--help", "-h"} & set(words):
-        command(words[0]).make_context(words[0], words[1:])  # raises for what it does not know
+        command, rest = found(words)
+        command.make_context(words[0], rest)  # raises for what it does not know
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -75,6 +76,46 @@ def test_help_loads_nothing_heavy() -> None:
 
 def test_prediction_does_not_load_scikit_learn() -> None:
     assert not modules_after("import genus.predictor") & {"sklearn", "scipy", "pandas", "onnx", "openvino"}
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "predictor",
+        "estimators.classifier",
+        "features.trained",
+        "cnn.networks",
+        "cnn.spec",
+        "cli.train",
+        "cli.cnn_describe",
+    ],
+)
+def test_pytorch_is_loaded_for_networks_only(module: str) -> None:
+    """Import-linter lets genus.cnn import PyTorch; this is for what imports genus.cnn."""
+    assert "torch" not in modules_after(f"import genus.{module}")
+
+
+def test_files_that_load_pytorch_are_imported_where_they_are_needed() -> None:
+    """Outside genus.cnn never at the top of a file, or whatever imports that file would need PyTorch."""
+    networks = SOURCE / "genus" / "cnn"
+    loading = {
+        f"genus.cnn.{path.stem}"
+        for path in networks.glob("*.py")
+        if any(each.split(".")[0] == "torch" for each in imported_at_once(path))
+    }
+    assert "genus.cnn.network" in loading and "genus.cnn.networks" not in loading
+    for path in FILES:
+        if path.parent != networks:
+            assert not loading & set(imported_at_once(path)), name(path)
+
+
+def imported_at_once(path: Path) -> Iterator[str]:
+    """The modules that a file imports as soon as it is imported itself."""
+    for node in ast.parse(path.read_text("utf-8")).body:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names))
 
 
 @pytest.mark.parametrize("path", FILES, ids=name)

@@ -101,3 +101,16 @@ def _onnx_type(dtype: type) -> int:
     from onnx import helper
 
     return int(helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
+
+
+def take_columns(graph: GraphBuilder, x: str, start: int, stop: int, *, of: int) -> str:
+    """Return the tensor of some columns of `x` [N, of]; all of them are `x` itself.
+
+    Examples
+    --------
+    >>> take_columns(GraphBuilder(), "x", 0, 9, of=9)
+    'x'
+    """
+    if (start, stop) == (0, of):
+        return x
+    return graph.op("Slice", x, *(graph.constant(np.array([value], np.int64)) for value in (start, stop, 1)))

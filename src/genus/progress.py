@@ -14,6 +14,9 @@ class Task(Protocol):
     def advance(self, n: int = 1) -> None:
         """Report `n` more steps done."""
 
+    def show(self, text: str) -> None:
+        """Show how things stand, beside the label; the next text takes its place."""
+
     def __enter__(self) -> Self: ...
 
     def __exit__(
@@ -34,6 +37,9 @@ class Progress(Protocol):
 class _SilentTask:
     def advance(self, n: int = 1) -> None:
         """Ignore it."""
+
+    def show(self, text: str) -> None:
+        """Show it to nobody."""
 
     def __enter__(self) -> Self:
         return self

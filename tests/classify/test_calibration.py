@@ -51,6 +51,13 @@ def run(mapping: LogitMap, logits: NDArray[np.float32]) -> NDArray[np.float32]:
     return session.run(["calibrated"], {"logits": logits})[0]
 
 
+def test_rows_that_are_all_right_do_not_make_the_next_one_certain() -> None:
+    codes = np.arange(60) % 3
+    logits = np.eye(3, dtype=np.float32)[codes]
+    sure = probabilities(Temperature.fit(logits, codes).apply(logits), several=False).max(axis=1)
+    assert 0.95 < sure.min() < 0.99, "60 of 60 right speaks for some 98%"
+
+
 @pytest.mark.parametrize("temperature", [0.05, 0.5, 2.0, 8.0])
 def test_the_temperature_is_found(temperature) -> None:
     honest, codes = drawn(4000)

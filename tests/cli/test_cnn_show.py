@@ -7,7 +7,7 @@ import cv2
 import pytest
 
 from genus import ImageClassifier
-from genus.cli.cnn_show import show
+from genus.cli.cnn_show import cnn_show as show
 from genus.errors import ImageError, OutputError
 from photographs import photographs
 

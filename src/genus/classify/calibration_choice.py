@@ -15,7 +15,7 @@ from genus.errors import ParameterError
 from genus.metrics.calibration import ReliabilityBin, reliability_bins
 
 METHODS = ("auto", "none", "temperature", "platt", "isotonic")
-_LEAST_ROWS = 20  # below, a fit says more about the noise than about the head
+LEAST_ROWS = 20  # below, a fit says more about the noise than about the head
 # Rows times classes above which "auto" stops at the temperature: the others take four seconds for so many.
 _MOST_CELLS = 1_000_000
 _COSTLY = ("platt", "isotonic")
@@ -90,8 +90,8 @@ def choose_calibration(
     before = figures(logits, truth)
     if method == "none":
         return _unchanged(before, len(logits)), logits
-    if len(logits) < _LEAST_ROWS:
-        note = f"fewer than {_LEAST_ROWS} images to calibrate on ({len(logits)}): probabilities are left as they are"
+    if len(logits) < LEAST_ROWS:
+        note = f"fewer than {LEAST_ROWS} images to calibrate on ({len(logits)}): probabilities are left as they are"
         return _unchanged(before, len(logits), note), logits
     names = [name for name in fits if method == "auto" or name in ("none", method)]
     note = ""

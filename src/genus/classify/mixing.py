@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from genus.classify.candidates import Candidate
 from genus.classify.cooccurrence import CooccurrenceHead, fit_cooccurrence, moved
 from genus.classify.ensemble import EnsembleHead, greedy_shares, mixture_logits
+from genus.classify.truth import Truth
 from genus.classify.workshop import Trial, Workshop
 
 _MEMBERS = 4
@@ -21,14 +22,7 @@ def add_mixture(shop: Workshop) -> None:
     """Add a mixture of the best trials; its weights for a fold are chosen on the other folds."""
     start = time.perf_counter()
     members = _library(shop)
-    own = np.stack([shop.truth.likelihoods(trial.logits) for trial in members])
-    logits = np.empty_like(members[0].logits)
-    for f in range(shop.n_folds):
-        rows = shop.fold == f
-        shares = _pruned(greedy_shares(own[:, ~rows].reshape(len(own), -1)))
-        calibrated = [trial.logits[rows] for trial in members]
-        logits[rows] = mixture_logits(calibrated, shares.tolist(), several=shop.truth.several)
-    shares = _pruned(greedy_shares(own.reshape(len(own), -1)))
+    logits, shares = mix([trial.logits for trial in members], shop.truth, shop.fold)
     kept = [(trial, float(share)) for trial, share in zip(members, shares, strict=True) if share > 0]
     if len(kept) < 2:
         return
@@ -42,6 +36,35 @@ def add_mixture(shop: Workshop) -> None:
     note = " + ".join(f"{share:.2f} {trial.candidate.name}" for trial, share in kept)
     seconds = time.perf_counter() - start
     shop.trials.append(shop.trial(candidate, {}, logits, seconds=seconds, n_fits=0, note=note))
+
+
+def mix(
+    members: Sequence[NDArray[np.float32]], truth: Truth, fold: NDArray[np.intp]
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Mix what several classifiers say of rows that they were not fitted on.
+
+    Parameters
+    ----------
+    members : sequence of (n, c) float32 arrays
+        Calibrated logits.
+    truth : Truth
+        Of the n rows.
+    fold : (n,) int array
+
+    Returns
+    -------
+    (n, c) float32 array
+        Logits of the mixture; its shares for the rows of a fold are chosen on the other folds.
+    (m,) float64 array
+        The shares chosen on all rows, with the sum 1.
+    """
+    own = np.stack([truth.likelihoods(logits) for logits in members])
+    mixed = np.empty_like(members[0])
+    for f in np.unique(fold):
+        rows = fold == f
+        shares = _pruned(greedy_shares(own[:, ~rows].reshape(len(own), -1)))
+        mixed[rows] = mixture_logits([one[rows] for one in members], shares.tolist(), several=truth.several)
+    return mixed, _pruned(greedy_shares(own.reshape(len(own), -1)))
 
 
 def add_cooccurrence(shop: Workshop, *, chain: bool) -> None:

@@ -200,7 +200,7 @@ class OneClass(Truth):
         return {
             "accuracy": scores.score("accuracy", logits, self.codes),
             "balanced_accuracy": scores.balanced_accuracy(predicted, self.codes),
-            "macro_f1": scores.macro_f1(predicted, self.codes, self.n_classes),
+            "macro_f1": scores.macro_f1(predicted, self.codes, logits.shape[1]),
         }
 
 

@@ -13,7 +13,7 @@ BUILT_IN = "built-in"
 """What the built-in model is called where a model must be named."""
 
 
-def show(
+def cnn_show(
     model: Annotated[
         str, typer.Argument(metavar="MODEL", help="A model file, or built-in for the model of 1000 classes.")
     ],

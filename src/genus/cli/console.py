@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 _PATIENCE = 0.7  # seconds; a job that is over by then needs no bar
+_BESIDE = "  "  # between a label and how things stand
 
 
 def printable(text: str) -> str:
@@ -100,6 +101,14 @@ class Job:
         elif self._console.shows_bars and time.monotonic() - self._begun > _PATIENCE:
             self._bar = bars, bar = self._console.open_bar(*self._what)
             bars.advance(bar, self._done)
+
+    def show(self, text: str) -> None:
+        """Show how things stand, beside the label."""
+        label, total, unit = self._what
+        self._what = f"{label.partition(_BESIDE)[0]}{_BESIDE}{printable(text)}", total, unit
+        if self._bar is not None:
+            bars, bar = self._bar
+            bars.update(bar, description=self._what[0])
 
     def __enter__(self) -> Self:
         return self

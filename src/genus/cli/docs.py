@@ -2,12 +2,12 @@
 
 import inspect
 from collections.abc import Callable, Iterator
-from importlib import import_module
 from typing import Any
 
 import typer.main
 
 from genus.cli.main import VERBS, app
+from genus.cli.verbs import LazyVerbs, find_verb
 
 _INTRODUCTION = """\
 # The command line
@@ -34,20 +34,25 @@ def reference() -> str:
     """Return the whole page as Markdown."""
     group: Any = typer.main.get_command(app)
     contents = "\n".join(f"- [`genus {verb}`](#genus-{verb}): {text}" for verb, text in VERBS.items())
-    parts = [_INTRODUCTION, contents]
-    for verb in VERBS:
-        function = getattr(import_module(f"genus.cli.{verb}"), verb)
-        parts.append(_section(verb, function, group.get_command(None, verb)))
+    sections = (_sections(verb, find_verb(verb), group.get_command(None, verb)) for verb in VERBS)
+    parts = [_INTRODUCTION, contents, *(part for of_verb in sections for part in of_verb)]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
-def _section(verb: str, function: Callable[..., None], command: Any) -> str:
+def _sections(verb: str, target: Any, command: Any) -> list[str]:
+    """Return the section of a verb; where it has verbs of its own, theirs follow."""
+    if not isinstance(command, LazyVerbs):
+        return [_section(verb, target, command)]
+    function = target.registered_callback.callback
+    parts = [_head(verb, f"genus {verb} COMMAND", function)]
+    for name in command.verbs:
+        inner = find_verb(command.prefix + name)
+        parts += _sections(f"{verb} {name}", inner, command.get_command(None, name))
+    return parts
+
+
+def _head(verb: str, usage: str, function: Callable[..., None]) -> str:
     text, _, examples = (inspect.getdoc(function) or "").partition("Examples:")
-    arguments = [p for p in command.params if p.param_type_name == "argument"]
-    options = [p for p in command.params if p.param_type_name == "option"]
-    usage = " ".join(["genus", verb, "[OPTIONS]", *(_argument(p) for p in arguments)])
-    rows = [_row(f"`{p.metavar or p.name.upper()}`", p) for p in arguments]
-    rows += [_row(_spelling(p), p) for p in options]
     return "\n".join(
         [
             f"## genus {verb}",
@@ -59,12 +64,17 @@ def _section(verb: str, function: Callable[..., None], command: Any) -> str:
             "```console",
             *(f"$ {line.strip()}" for line in examples.strip().splitlines()),
             "```",
-            "",
-            "| | |",
-            "|---|---|",
-            *rows,
         ]
     )
+
+
+def _section(verb: str, function: Callable[..., None], command: Any) -> str:
+    arguments = [p for p in command.params if p.param_type_name == "argument"]
+    options = [p for p in command.params if p.param_type_name == "option"]
+    usage = " ".join(["genus", verb, "[OPTIONS]", *(_argument(p) for p in arguments)])
+    rows = [_row(f"`{p.metavar or p.name.upper()}`", p) for p in arguments]
+    rows += [_row(_spelling(p), p) for p in options]
+    return "\n".join([_head(verb, usage, function), "", "| | |", "|---|---|", *rows])
 
 
 def _argument(parameter: Any) -> str:

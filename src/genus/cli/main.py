@@ -1,19 +1,16 @@
 """The command `genus`: verbs are imported when they are asked for, so that help and completion are instant."""
 
-import inspect
 import signal
 import sys
 import warnings
-from collections.abc import Callable
-from importlib import import_module
 from types import FrameType
 from typing import Annotated, Any, NoReturn
 
 import typer
-from typer.core import TyperGroup
 
 from genus._version import __version__
-from genus.cli.outcome import INTERRUPTED, settle, settled
+from genus.cli.outcome import INTERRUPTED, settle
+from genus.cli.verbs import HELP_OPTIONS, LazyVerbs, help_of
 
 VERBS = {
     "data": "Describe images before training: how many, of what kind, what is wrong with them.",
@@ -23,6 +20,7 @@ VERBS = {
     "evaluate": "Measure a model on labelled images it was not trained on.",
     "predict": "Say what is in images.",
     "explain": "Show where in images the evidence for a class is.",
+    "cnn": "Look into convolutional networks.",
     "features": "Turn images into feature vectors.",
     "info": "Show what is inside a model file.",
     "compare": "Find out which of two models is better.",
@@ -34,33 +32,10 @@ VERBS = {
 _TERMINATED = 143  # 128 + SIGTERM, as shells report it
 
 
-class Verbs(TyperGroup):
+class Verbs(LazyVerbs):
     """The group of verbs."""
 
-    def list_commands(self, ctx: Any) -> list[str]:
-        """Name the verbs, in the order in which people need them."""
-        return list(VERBS)
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Import one verb and turn it into a command."""
-        if cmd_name not in VERBS:
-            return None
-        if cmd_name not in self.commands:
-            verb = getattr(import_module(f"genus.cli.{cmd_name}"), cmd_name)
-            self.commands[cmd_name] = _command(cmd_name, verb)
-        return self.commands[cmd_name]
-
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """List the verbs in the help without importing any."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(VERBS.items()))
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Find the verb; all are imported only to suggest one for a wrong name."""
-        if args and args[0] not in VERBS:
-            for name in VERBS:
-                self.get_command(ctx, name)
-        return super().resolve_command(ctx, args)
+    verbs = VERBS
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Keep the command line, for the record in the model file."""
@@ -73,7 +48,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # Rich's help takes twice as long to appear, and docs/cli.md is made of the plain one
     pretty_exceptions_enable=False,
     no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=HELP_OPTIONS,
 )
 
 
@@ -101,27 +76,7 @@ def genus(
     """
 
 
-def _command(name: str, verb: Callable[..., None]) -> Any:
-    one = typer.Typer(
-        add_completion=False, rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]}
-    )
-    one.command(name, help=verbatim_examples(inspect.getdoc(verb) or ""))(settled(verb))
-    return typer.main.get_command(one)
-
-
-def verbatim_examples(text: str) -> str:
-    r"""Mark the paragraphs of a help text that have indented lines, so that they are not wrapped.
-
-    Examples
-    --------
-    >>> verbatim_examples("Train.\n\nExamples:\n  genus train flowers/")
-    'Train.\n\n\x08\nExamples:\n  genus train flowers/'
-    """
-    paragraphs = text.split("\n\n")
-    return "\n\n".join(f"\b\n{part}" if "\n  " in part else part for part in paragraphs)
-
-
-app.registered_callback.help = verbatim_examples(inspect.getdoc(genus) or "")  # type: ignore[union-attr]
+app.registered_callback.help = help_of(genus)  # type: ignore[union-attr]
 
 
 def run() -> None:

@@ -1,6 +1,7 @@
 """`genus train`: labelled images in, a model file and a report out."""
 
 import shlex
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,6 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from genus.cli.console import Console
+from genus.cli.networks import (
+    Augment,
+    Cnn,
+    CnnSize,
+    Depth,
+    Device,
+    Epochs,
+    Resume,
+    network_wish,
+    remove_checkpoints,
+)
 from genus.cli.options import (
     MAX_PIXELS,
     Engine,
@@ -44,7 +56,7 @@ from genus.files import check_writable
 if TYPE_CHECKING:
     from genus.data.dataset import Dataset
     from genus.estimators.classifier import ImageClassifier
-    from genus.estimators.result import TrainingResult
+    from genus.estimators.result import TrainingPlan, TrainingResult
 
 
 class MetricName(StrEnum):
@@ -170,6 +182,13 @@ def train(
             "--no-memory", help="Keep nothing of the images that --add, and predict --reject, would need."
         ),
     ] = False,
+    cnn: Cnn = None,
+    cnn_size: CnnSize = None,
+    epochs: Epochs = None,
+    augment: Augment = None,
+    depth: Depth = "auto",
+    device: Device = "auto",
+    resume: Resume = False,
     report: Annotated[
         str | None,
         typer.Option(
@@ -211,14 +230,16 @@ def train(
       genus train plants/ --taxonomy folders
       genus train findings.csv --multi-label --aim 'recall>=0.95'
       genus train --add more_flowers/ -m flowers.onnx -o all_flowers.onnx
+      genus train flowers/ --cnn finetune --time-budget 600
       genus train flowers/ --dry-run
     """
     console, data = Console(quiet), _data(data, add, old)
     model = Path(output) if output else Path(f"{data_name(data)}.onnx")
     page = None if dry_run else _check_outputs(model, report, no_report=no_report, force=force)
+    network = network_wish(cnn, model, cnn_size, epochs, augment, depth=depth, device=device, resume=resume)
 
     from genus.estimators.classifier import ImageClassifier
-    from genus.model_file import read_model_file
+    from genus.estimators.network_team import is_helper
 
     classifier = ImageClassifier(
         preset.value,
@@ -234,6 +255,7 @@ def train(
         test_size=test_size,
         refit=not no_refit,
         memory=not no_memory,
+        cnn=network,
         runtime=make_runtime(engine=engine, workers=workers, max_pixels=max_pixels, cache=not no_cache),
         random_state=seed,
     )
@@ -241,17 +263,20 @@ def train(
     dataset = read_named(
         data, reader, *columns, multilabel=multi_label, separator=label_separator, taxonomy=taxonomy
     )
-    if old is not None:
-        check_addable(heads=heads, features=features, costs=costs, dry_run=dry_run, unlabelled=unlabelled)
-        classifier.resume(read_model_file(old))
+    given = {"heads": heads, "features": features, "costs": costs, "cnn": cnn, "unlabelled": unlabelled}
+    _take_old(classifier, old, {**given, "dry_run": dry_run})
     if dry_run:
-        plan = classifier.plan(dataset)
-        print_json(plan.to_dict()) if json else print_plan(plan)
-        return
+        return _show_plan(classifier.plan(dataset), json=json)
     # the first partial_fit is a fit: so both ways are one
     classifier.partial_fit(dataset, unlabelled=unlabelled, progress=console, command=shlex.join(context.obj))
-    _save(classifier, dataset, model, page, force=force)
-    _show(classifier.result_, model, page, json=json)
+    if not is_helper():
+        _save(classifier, dataset, model, page, force=force)
+        remove_checkpoints(model)
+        _show(classifier.result_, model, page, json=json)
+
+
+def _show_plan(plan: "TrainingPlan", *, json: bool) -> None:
+    print_json(plan.to_dict()) if json else print_plan(plan)
 
 
 def _show(result: "TrainingResult", model: Path, page: Path | None, *, json: bool) -> None:
@@ -290,10 +315,15 @@ def _data(data: str | None, add: str | None, old: str | None) -> str:
     return add
 
 
-def check_addable(**options: object) -> None:
-    """Raise for options that say how to train anew: what is added to a model follows the model."""
-    if wrong := [f"--{name.replace('_', '-')}" for name, value in options.items() if value]:
+def _take_old(classifier: "ImageClassifier", old: str | None, given: Mapping[str, object]) -> None:
+    """Let a classifier go on from a model, if one is named; options that say how to train anew cannot go with it."""
+    if old is None:
+        return
+    from genus.model_file import read_model_file
+
+    if wrong := [f"--{name.replace('_', '-')}" for name, value in given.items() if value]:
         raise ParameterError(f"{', '.join(wrong)} cannot go with --add, which follows the model added to.")
+    classifier.resume(read_model_file(old))
 
 
 def read_cost_file(path: str) -> dict[str, dict[str, object]]:

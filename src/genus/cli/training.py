@@ -42,6 +42,7 @@ _MAX_LABELS = 20
 
 def print_result(result: "TrainingResult", model: Path, report: Path | None) -> None:
     """Print what training found out."""
+    from genus.report.network import network_finding
     from genus.report.training_words import judged_on, more_images
     from genus.report.words import count, duration
 
@@ -52,8 +53,12 @@ def print_result(result: "TrainingResult", model: Path, report: Path | None) -> 
     print_surest(result.test)
     print_taxa(result.test)
     print_unknown(result.test, result.left_out)
-    if said := more_images(result.learning_curve):
-        print_line(said)
+    for said in (
+        more_images(result.learning_curve),
+        network_finding(result.network) if result.network else "",
+    ):
+        if said:
+            print_line(said)
     print_line()
     _print_leaderboard(result)
     print_notes((*result.notes, *result.evaluation.notes))
@@ -85,6 +90,10 @@ def print_plan(plan: "TrainingPlan") -> None:
     print_line(f"{count(plan.n_images, 'labelled image')} {sorts} from {plan.origin}.")
     print_line(f"Features: {plan.features} ({plan.n_features:,} numbers an image)")
     print_line(f"Classifiers to try: {', '.join(plan.heads)}")
+    if plan.network is not None:
+        from genus.report.network import planned_network_words
+
+        print_line(f"Network: {planned_network_words(plan.network)}")
     print_line("Time, less where features are in the cache already:")
     print(*aligned(stages), sep="\n")
     print_line(f"Memory: about {plan.memory_mb:,.0f} MB")
@@ -187,8 +196,9 @@ def _print_leaderboard(result: "TrainingResult") -> None:
     from genus.report.training import leaderboard
     from genus.report.words import duration, percent, rate
 
+    shown = leaderboard(result)[:_MAX_ROWS]
     rows = [("", "Tried", result.metric.replace("_", " "), "", "tried in", "images/s")]
-    for row in leaderboard(result)[:_MAX_ROWS]:
+    for row in shown:
         if row.score is None:
             rows.append(("*" if row.is_winner else "", row.name, "", "", row.note, ""))
             continue
@@ -198,9 +208,11 @@ def _print_leaderboard(result: "TrainingResult") -> None:
                 "*" if row.is_winner else "",
                 row.name,
                 percent(row.score, 1),
-                f"± {100 * half:.1f}",
+                f"± {100 * half:.1f}{' †' if row.elsewhere else ''}",
                 duration(row.fit_seconds),
                 rate(row.images_per_second),
             )
         )
     print(*aligned(rows, right=[2, 4, 5], indent=""), sep="\n")
+    for note in dict.fromkeys(row.note for row in shown if row.elsewhere):
+        print_line(f"† {note}")

@@ -1,1 +1,1 @@
-"""Convolutional networks, in PyTorch: the extra `cnn`."""
+"""Convolutional networks in PyTorch: made, trained and written as ONNX. Needs the extra `cnn`."""

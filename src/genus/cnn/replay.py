@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from genus.cnn.operators import OPERATORS
+from genus.cnn.replay_operators import OPERATORS
 from genus.errors import EngineError
 from genus.graph import SCORES
 

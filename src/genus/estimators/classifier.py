@@ -1,6 +1,6 @@
 """`ImageClassifier`: labelled images in, a tried, evaluated, portable classifier out."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from typing import Any, Self
@@ -16,9 +16,12 @@ from genus.data.read import read_dataset
 from genus.data.taxonomies import TaxonomySource, TaxonomyWish
 from genus.errors import ParameterError
 from genus.estimators.adding import add_images
+from genus.estimators.given_types import in_given_type, single_labels
+from genus.estimators.network_options import NetworkOptions
 from genus.estimators.planning import plan_training
 from genus.estimators.result import TrainingPlan
-from genus.estimators.training import TrainingOptions, train
+from genus.estimators.training import train
+from genus.estimators.training_options import TrainingOptions
 from genus.features.feature_set import FeatureSet, PrecisionName, chosen_features
 from genus.features.runtime import Runtime
 from genus.judgement import EvaluationResult
@@ -75,6 +78,9 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     memory : bool, default True
         Whether the model keeps what `partial_fit` needs (the classes' means and the spread around them), and what
         `reject` needs (the features of up to 1,500 images): a few megabytes.
+    cnn : str, NetworkOptions or None
+        A convolutional network to train beside the heads, which needs the extra `cnn`: "finetune", "scratch" or a
+        network's name (see `NetworkOptions`). It is kept, alone or together with the frozen features, if it is better.
     runtime : Runtime or None
         Engine, workers, cache, limits: nothing that changes what is learned.
     random_state : int or None
@@ -122,6 +128,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         class_weight: str | None = "auto",
         calibration: str = "auto",
         memory: bool = True,
+        cnn: str | NetworkOptions | None = None,
         runtime: Runtime | None = None,
         random_state: int | None = None,
     ) -> None:
@@ -140,6 +147,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.class_weight = class_weight
         self.calibration = calibration
         self.memory = memory
+        self.cnn = cnn
         self.runtime = runtime
         self.random_state = random_state
 
@@ -180,7 +188,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             options = replace(options, unlabelled=read_dataset(unlabelled))
         data = self._read(X, y)
         self.model_, self.result_ = train(data, options, progress=progress)
-        self.classes_ = _in_given_type(self.model_.classes, y)
+        self.classes_ = in_given_type(self.model_.classes, y)
         self._predictor = Predictor(self.model_, options.runtime)
         return self
 
@@ -234,7 +242,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         )
         given = {str(name): name for name in old.tolist()}
         if y is not None and not isinstance(y, Dataset):
-            given |= {str(name): name for name in _single_labels(y)}
+            given |= {str(name): name for name in single_labels(y)}
         self.classes_ = np.asarray([given.get(name, name) for name in self.model_.classes])
         self._predictor = Predictor(self.model_, self.runtime)
         return self
@@ -372,26 +380,8 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             class_weight=self.class_weight,
             calibration=self.calibration,
             memory=self.memory,
+            network=NetworkOptions.of(self.cnn),
             runtime=self.runtime or Runtime(),
             random_state=self.random_state,
             command=command,
         )
-
-
-def _in_given_type(names: tuple[str, ...], y: Any) -> NDArray[Any]:
-    """Give the class names back in the type of the labels: 3, not "3"."""
-    if y is None or isinstance(y, Dataset):
-        return np.asarray(names)
-    given = {str(value): value for value in _single_labels(y)}
-    return np.asarray([given.get(name, name) for name in names])
-
-
-def _single_labels(y: Any) -> Iterable[Any]:
-    """Yield the labels in `y`, which may hold several an image; the columns of an indicator matrix are numbers."""
-    if isinstance(y, np.ndarray) and y.ndim == 2 and y.shape[1] > 1:
-        return range(y.shape[1])
-    several = [value for value in y if isinstance(value, (list, tuple, set, frozenset, np.ndarray))]
-    if several:
-        return (label for value in several for label in value)
-    found: Iterable[Any] = np.unique(np.asarray(y)).tolist()
-    return found

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genus.classify.truth import LabelSetsTruth, OneClass, Truth
 from genus.data.dataset import Dataset, SkippedImage
 from genus.data.order import natural_key
 from genus.data.splits import stratified_folds
@@ -47,6 +48,10 @@ class Learned:
     def multilabel(self) -> bool:
         """Whether an image may have several labels."""
         return self.values is not None
+
+    def truth(self, rows: NDArray[np.int64]) -> Truth:
+        """Return the classes, or labels, of some images that have one that the model knows."""
+        return OneClass(self.codes[rows]) if self.values is None else LabelSetsTruth(self.values[rows])
 
     @property
     def train(self) -> NDArray[np.int64]:

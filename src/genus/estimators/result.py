@@ -9,6 +9,7 @@ from genus.classify.leaderboard import LeaderboardRow
 from genus.classify.learning_curve import LearningCurve
 from genus.classify.novelty import LeftOut
 from genus.data.dataset import SkippedImage
+from genus.estimators.network_result import NetworkResult
 from genus.judgement import EvaluationResult
 from genus.metrics.calibration import ReliabilityBin
 from genus.metrics.evaluation import Evaluation
@@ -66,7 +67,9 @@ class TrainingResult:
         For each class how its images would stand out if the model had never seen it.
     judged : FittedHead or None
         The classifier that the test images judged. It is not the one in the file, which has learned from them since;
-        None where each image was judged by another one.
+        None where each image was judged by another one, or by a network that has learned again since.
+    network : NetworkResult or None
+        What became of the network that was trained beside the heads, where one was.
     """
 
     origin: str
@@ -92,6 +95,7 @@ class TrainingResult:
     learning_curve: LearningCurve | None = None
     left_out: tuple[LeftOut, ...] = ()
     judged: FittedHead | None = field(default=None, repr=False)
+    network: NetworkResult | None = None
 
     @property
     def evaluation(self) -> Evaluation | LabelEvaluation:
@@ -131,6 +135,7 @@ class TrainingResult:
             "learning_curve": None if self.learning_curve is None else self.learning_curve.to_dict(),
             **({} if self.test.rejection is None else {"rejection": asdict(self.test.rejection)}),
             "left_out": [row.to_dict() for row in self.left_out],
+            **({} if self.network is None else {"network": self.network.to_dict()}),
         }
 
 
@@ -155,6 +160,8 @@ class TrainingPlan:
         Expected time of each stage, and "total"; features that are in the cache already make it shorter.
     memory_mb : float
         Expected peak, in megabytes.
+    network : dict or None
+        Of a network that would be trained beside the heads: `network`, `size`, `how`, `recipe` and `device`.
     """
 
     origin: str
@@ -166,6 +173,7 @@ class TrainingPlan:
     heads: tuple[str, ...]
     seconds: dict[str, float]
     memory_mb: float
+    network: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -179,4 +187,5 @@ class TrainingPlan:
             "heads": list(self.heads),
             "seconds": self.seconds,
             "memory_mb": self.memory_mb,
+            **({} if self.network is None else {"network": self.network}),
         }

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ import numpy as np
 
 from genus.errors import OutputError, ParameterError
 from genus.features.backbone import BACKBONES, Backbone, BackboneTensors, QuantizableBackbone
+from genus.features.precision import INT8_VERSION
 from genus.features.quantized import int8_ranges
 from genus.features.resample import mirror, shrink
 from genus.files import atomic_write, cache_dir
@@ -52,18 +53,36 @@ class Branch:
         Whether the features are averaged with those of the mirrored picture (twice the cost).
     middle : bool, default False
         Whether the pooled activations of two middle layers are features too (next to no cost).
+    trained : Backbone or None
+        What `backbone` names, where it is in no registry and no file: a network that was trained for these images.
     """
 
     backbone: str
     size: int
     mirror: bool = False
     middle: bool = False
+    trained: Backbone | None = field(default=None, repr=False)
 
     @property
     def name(self) -> str:
         """The branch as `parse_feature_set` reads it: "efficientnet-lite2@320/middle/mirror"."""
         flags = "/middle" * self.middle + "/mirror" * self.mirror
         return f"{self.backbone}@{self.size}{flags}"
+
+    @property
+    def network(self) -> Backbone:
+        """The backbone itself.
+
+        Raises
+        ------
+        ParameterError
+            None is registered under that name.
+        """
+        return find_backbone(self.backbone) if self.trained is None else self.trained
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON. A trained network is not among them: it is in its model file only."""
+        return {one.name: getattr(self, one.name) for one in fields(self) if one.name != "trained"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +108,7 @@ class FeatureSet:
     precision : {"float32", "int8"}
         How networks are written; int8 is two to three times faster on a CPU.
     preprocess : Preprocess
-        How a picture of any shape becomes the input, a square of the largest branch's size.
+        How a picture of any shape becomes the input, a square; no branch sees a larger one.
     """
 
     branches: tuple[Branch, ...]
@@ -104,14 +123,15 @@ class FeatureSet:
     @property
     def size(self) -> int:
         """Height and width of the input picture in pixels."""
-        return max(branch.size for branch in self.branches)
+        return self.preprocess.height
 
     @property
     def identity(self) -> str:
         """A hash of everything that changes the numbers, save the engine and the decoder."""
         parts = [f"version {_GRAPH_VERSION}", self.precision, self.preprocess.to_json()]
-        parts += [f"{b.name}={find_backbone(b.backbone).identity}" for b in self.branches]
+        parts += [f"{b.name}={b.network.identity}" for b in self.branches]
         if self.precision == "int8":
+            parts.append(f"int8 version {INT8_VERSION}")
             parts += [json.dumps(int8_ranges(b.backbone)) for b in self.branches]
         return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
 
@@ -165,7 +185,7 @@ class FeatureSet:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; `from_dict` reads them back."""
         return {
-            "branches": [asdict(branch) for branch in self.branches],
+            "branches": [branch.to_dict() for branch in self.branches],
             "precision": self.precision,
             "preprocess": json.loads(self.preprocess.to_json()),
         }
@@ -195,7 +215,7 @@ class FeatureSet:
         return columns, BackboneTensors(columns[0], tensors.n_features, feature_map, logits)
 
     def _backbone(self, branch: Branch) -> Backbone:
-        backbone = find_backbone(branch.backbone)
+        backbone = branch.network
         ranges = int8_ranges(branch.backbone) if self.precision == "int8" else None
         if ranges is None or not isinstance(backbone, QuantizableBackbone):
             return backbone
@@ -224,7 +244,7 @@ def _mean_of_halves(b: GraphBuilder, x: str) -> str:
 
 @lru_cache(maxsize=64)
 def _branch_widths(branch: Branch) -> tuple[tuple[str, int], ...]:
-    tensors = find_backbone(branch.backbone).build(GraphBuilder(), "x", branch.size)
+    tensors = branch.network.build(GraphBuilder(), "x", branch.size)
     middle = tensors.middle if branch.middle else ()
     layers = [(f"{branch.name}/{layer.name}", layer.n_channels) for layer in middle]
     return ((branch.name, tensors.n_features), *layers)

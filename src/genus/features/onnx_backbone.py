@@ -17,7 +17,8 @@ import numpy as np
 
 from genus.errors import ModelFileError
 from genus.features.backbone import BackboneTensors
-from genus.graph import OPSET, GraphBuilder
+from genus.features.splice import dimensions, splice
+from genus.graph import GraphBuilder
 
 _MEAN = (123.675, 116.28, 103.53)
 _STD = (58.395, 57.12, 57.375)
@@ -41,7 +42,7 @@ class OnnxBackbone:
     @property
     def native_size(self) -> int:
         """The picture size the file asks for; 224 where it takes any."""
-        sides = [side for side in _shape(self._load().graph.input[0])[1:] if side > 3]
+        sides = [side for side in dimensions(self._load().graph.input[0])[1:] if side > 3]
         return sides[-1] if sides else 224
 
     @property
@@ -58,29 +59,18 @@ class OnnxBackbone:
 
     def build(self, b: GraphBuilder, images: str, size: int) -> BackboneTensors:
         """Add the network to the graph (see `Backbone.build`)."""
-        from onnx import helper, numpy_helper, shape_inference, version_converter
+        from onnx import shape_inference
 
         model, settings = self._load(), self._settings()
-        if next(o.version for o in model.opset_import if o.domain in ("", "ai.onnx")) != OPSET:
-            model = version_converter.convert_version(model, OPSET)
         mean = b.constant(np.asarray(settings["mean"], np.float32))
         scale = b.constant(1 / np.asarray(settings["std"], np.float32))
         x = b.op("Mul", b.op("Sub", images, mean), scale)
         if settings["layout"] == "NCHW":
             x = b.op("Transpose", x, perm=[0, 3, 1, 2])
-        prefix = f"{b.fresh('foreign')}/"
-        names = {model.graph.input[0].name: x, "": ""}
-        for constant in model.graph.initializer:
-            value = numpy_helper.to_array(constant)
-            names[constant.name] = b.constant(value, prefix + constant.name)
-        for node in model.graph.node:
-            attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-            outputs = [prefix + name if name else "" for name in node.output]
-            names.update(zip(node.output, outputs, strict=True))
-            b.op_many(node.op_type, [names[name] for name in node.input], outputs, **attributes)
+        names = splice(b, model, {model.graph.input[0].name: x}, hint="foreign")
         inferred = shape_inference.infer_shapes(model).graph
         output = self._output(inferred, settings["output"])
-        shape, tensor = _shape(output), names[output.name]
+        shape, tensor = dimensions(output), names[output.name]
         if len(shape) == 4:
             pooled = b.op("ReduceMean", tensor, axes=[2, 3], keepdims=0)
             return BackboneTensors(pooled, shape[1], feature_map=tensor)
@@ -101,7 +91,7 @@ class OnnxBackbone:
         return outputs[wanted]
 
     def _settings(self) -> dict[str, Any]:
-        shape = _shape(self._load().graph.input[0])
+        shape = dimensions(self._load().graph.input[0])
         layout = "NHWC" if len(shape) == 4 and shape[3] == 3 else "NCHW"
         settings: dict[str, Any] = {"mean": _MEAN, "std": _STD, "layout": layout, "output": None}
         beside = Path(f"{self.path}.json")
@@ -133,8 +123,3 @@ class OnnxBackbone:
         if len(model.graph.input) - len(model.graph.initializer) > 1:
             raise ModelFileError(f"{self.path}: a backbone has one input; this file has several.")
         return model
-
-
-def _shape(value: Any) -> list[int]:
-    """Return a value's dimensions; 0 stands for one that is not fixed."""
-    return [dimension.dim_value for dimension in value.type.tensor_type.shape.dim]

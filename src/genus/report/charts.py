@@ -256,3 +256,20 @@ def scale_for(lows: list[float], highs: list[float]) -> Scale:
         return Scale(0.0, 1.0)
     start = max(0.0, math.floor(20 * min(lows)) / 20)
     return Scale(start, max(min(1.0, math.ceil(20 * max(highs)) / 20), start + 0.05))
+
+
+def share_ticks(scale: Scale, height: float) -> list[Tick]:
+    """Return marks at round percentages on an axis of that height.
+
+    Examples
+    --------
+    >>> [(tick.at, tick.text) for tick in share_ticks(Scale(0.8, 0.95), 150)]
+    [(0.0, '80%'), (50.0, '85%'), (100.0, '90%'), (150.0, '95%')]
+    """
+    length = scale.stop - scale.start
+    step = 0.05 if length <= 0.25 + 1e-9 else 0.1 if length <= 0.5 + 1e-9 else 0.2
+    first = math.ceil(scale.start / step - 1e-9)
+    shares = [i * step for i in range(first, math.floor(scale.stop / step + 1e-9) + 1)]
+    return [
+        Tick(round(height * (share - scale.start) / length, 1), f"{100 * share:.0f}%") for share in shares
+    ]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from genus.classify.learning_curve import LearningCurve
+from genus.estimators.network_result import NetworkResult
 from genus.metrics.conformal import Coverage
 from genus.metrics.evaluation import Evaluation
 from genus.metrics.risk_coverage import RiskCoverage
@@ -38,6 +39,8 @@ class LeaderboardRow:
         Whether it was chosen.
     note : str
         Anything worth saying: "not tried: the time was up".
+    elsewhere : bool
+        Whether its score stands on other images than those of the others; the note says on which.
     """
 
     name: str
@@ -48,6 +51,7 @@ class LeaderboardRow:
     images_per_second: float | None = None
     is_winner: bool = False
     note: str = ""
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +156,8 @@ class ReportContent:
         Accuracy against images a class.
     unknown : UnknownView or None
         How well images of no known class are told.
+    network : NetworkResult or None
+        What became of a network that was trained.
     skipped : tuple of SkippedRow
         Images left out.
     notes : tuple of str
@@ -177,6 +183,7 @@ class ReportContent:
     calibration: CalibrationContent | None = None
     learning_curve: LearningCurve | None = None
     unknown: UnknownView | None = None
+    network: NetworkResult | None = None
     skipped: tuple[SkippedRow, ...] = ()
     notes: tuple[str, ...] = ()
     reproduce: Reproduce | None = None

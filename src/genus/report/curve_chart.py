@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from genus.classify.learning_curve import LearningCurve
-from genus.report.charts import Point, Tick, scale_for
+from genus.report.charts import Point, Tick, scale_for, share_ticks
 
 _ROUND = tuple(m * 10**k for k in range(7) for m in (1, 2, 5))
 
@@ -71,14 +71,5 @@ def curve_plot(curve: LearningCurve, width: float = 320.0, height: float = 190.0
         ahead=" ".join(f"{at},{y(s.accuracy)}" for at, s in ahead),
         band=" ".join([*upper, *lower[::-1]]),
         x_ticks=tuple(Tick(x(n), f"{n:,}") for n in _ROUND if sizes[0] <= n <= max(sizes)),
-        y_ticks=tuple(_shares(scale.start, scale.stop, height)),
+        y_ticks=tuple(share_ticks(scale, height)),
     )
-
-
-def _shares(start: float, stop: float, height: float) -> list[Tick]:
-    step = 0.05 if stop - start <= 0.25 else 0.1 if stop - start <= 0.5 else 0.2
-    first = math.ceil(start / step - 1e-9)
-    shares = [i * step for i in range(first, math.floor(stop / step + 1e-9) + 1)]
-    return [
-        Tick(round(height * (share - start) / (stop - start), 1), f"{100 * share:.0f}%") for share in shares
-    ]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from genus.estimators.network_result import NetworkResult
 from genus.metrics.conformal import Coverage
 from genus.metrics.label_evaluation import LabelEvaluation
 from genus.report.calibration import CalibrationContent
@@ -23,8 +24,8 @@ class LabelReportContent:
 
     Attributes
     ----------
-    title, evaluation, kind, tested_on, facts, leaderboard, score_label, coverages, unknown, skipped, notes, \
-reproduce, created
+    title, evaluation, kind, tested_on, facts, leaderboard, score_label, coverages, unknown, network, \
+skipped, notes, reproduce, created
         See `ReportContent`.
     aim : str
         What the thresholds were tuned for.
@@ -56,6 +57,7 @@ reproduce, created
     n_test: int = 0
     coverages: tuple[Coverage, ...] = ()
     unknown: UnknownView | None = None
+    network: NetworkResult | None = None
     calibration: CalibrationContent | None = None
     skipped: tuple[SkippedRow, ...] = ()
     notes: tuple[str, ...] = ()

@@ -25,6 +25,7 @@ from genus.report.label_views import (
     labels_view,
     together_view,
 )
+from genus.report.network import network_view
 from genus.report.taxa import taxa_view
 from genus.report.training_words import more_images
 from genus.report.views import (
@@ -91,6 +92,7 @@ def render_report(content: ReportContent | LabelReportContent) -> str:
         else (),
         "scores": scores(evaluation),
         "leaders": leaders(content.leaderboard),
+        "network": network_view(content.network),
         "confusion": confusion_view(evaluation),
         "pictures": pictures,
         "classes": classes_view(evaluation),
@@ -119,6 +121,7 @@ def _render_labels(content: LabelReportContent) -> str:
         "dots": found_dots(evaluation),
         "scores": label_scores(evaluation),
         "leaders": leaders(content.leaderboard),
+        "network": network_view(content.network),
         "labels": labels_view(evaluation),
         "curves": curves,
         "n_without_curve": len(evaluation.classes) - len(curves),

@@ -67,7 +67,7 @@ def preview_pictures(
     limits : Limits
         What is refused as too large.
     """
-    return tuple(_prepare(dataset, i, preprocess, limits) for i in _by_turns(dataset)[:n])
+    return tuple(_prepare(dataset, i, preprocess, limits) for i in by_turns(dataset)[:n])
 
 
 def check_preview(path: str | PathLike[str]) -> None:
@@ -98,7 +98,7 @@ def write_preview(
         _sheet(pictures, f"{title}: {seen}").save(file, "PNG")
 
 
-def _by_turns(dataset: Dataset) -> list[int]:
+def by_turns(dataset: Dataset) -> list[int]:
     """Order images so that every class gets its first before any gets its second, spread over the class."""
     labels = _rarest(dataset.label_sets) if dataset.label_sets is not None else dataset.labels
     members: dict[str | None, list[int]] = {}
@@ -142,12 +142,13 @@ def _uris(picture: PreviewPicture) -> dict[str, str | None]:
         "short_name": Path(picture.name).name,
         "label": picture.label,
         "about": picture.about,
-        "before": _uri(picture.before),
-        "after": _uri(picture.after),
+        "before": jpeg_uri(picture.before),
+        "after": jpeg_uri(picture.after),
     }
 
 
-def _uri(pixels: Pixels | None) -> str | None:
+def jpeg_uri(pixels: Pixels | None) -> str | None:
+    """Return pixels as a JPEG that stands in the `src` of an HTML image; None for none."""
     if pixels is None:
         return None
     import cv2
@@ -165,7 +166,7 @@ def _sheet(pictures: Sequence[PreviewPicture], heading: str) -> "Image":
     n_rows = -(-len(pictures) // _COLUMNS)
     sheet = Image.new("RGB", (_COLUMNS * width, n_rows * height + 3 * _LINE), _PAPER)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(12)
-    draw.text((_GAP, _LINE), _fitting(heading, 130), _INK, font)
+    draw.text((_GAP, _LINE), fitting_text(heading, 130), _INK, font)
     for place, picture in enumerate(pictures):
         x, y = place % _COLUMNS * width + _GAP, place // _COLUMNS * height + 3 * _LINE
         for offset, pixels in ((0, picture.before), (_SIDE + _GAP, picture.after)):
@@ -175,11 +176,13 @@ def _sheet(pictures: Sequence[PreviewPicture], heading: str) -> "Image":
                 sheet.paste(Image.fromarray(pixels), (x + offset, y))
         below = y + _SIDE + 2
         named = f"{picture.label}: {Path(picture.name).name}" if picture.label else picture.name
-        draw.text((x, below), _fitting(named), _INK, font)
-        draw.text((x, below + _LINE), _fitting(picture.about), _FAINT, font)
+        draw.text((x, below), fitting_text(named), _INK, font)
+        draw.text((x, below + _LINE), fitting_text(picture.about), _FAINT, font)
     return sheet
 
 
-def _fitting(text: str, most: int = 50) -> str:
-    text = "".join(c if c.isprintable() else "?" for c in text.replace("×", "x"))  # the font has no ×
+def fitting_text(text: str, most: int = 50) -> str:
+    """Return a text that the font of pictures can show, at most so many letters long."""
+    text = text.replace("×", "x").replace("α", "alpha")  # the font has neither
+    text = "".join(c if c.isprintable() else "?" for c in text)
     return text if len(text) <= most else f"{text[: most - 3]}..."

@@ -13,6 +13,7 @@ from genus.images.thumbnail import data_uri, thumbnail
 from genus.judgement import EvaluationResult
 from genus.metrics.label_evaluation import LabelEvaluation
 from genus.report.calibration import CalibrationContent
+from genus.report.candidate_words import NAMES, candidate_name
 from genus.report.content import (
     ClassCount,
     Fact,
@@ -24,6 +25,7 @@ from genus.report.content import (
 )
 from genus.report.label_content import LabelReportContent
 from genus.report.label_training import label_evaluation_content, label_training_content
+from genus.report.network import elsewhere
 from genus.report.pictures import choose_pictures
 from genus.report.unknown import unknown_view
 from genus.report.words import costs_paid
@@ -53,7 +55,7 @@ def training_report(
     several = isinstance(result.evaluation, LabelEvaluation)
     kinds = f"with {len(result.classes)} labels" if several else f"in {len(result.classes)} classes"
     facts = [
-        Fact("Model", _described(result.winner.name, result.features)),
+        Fact("Model", _described(result)),
         Fact("Images", f"{result.n_images:,} {kinds}"),
         Fact("Judged on", f"{result.n_test:,} ({result.test_kind})"),
         Fact("Time", f"{result.seconds['total']:.1f} s"),
@@ -71,6 +73,7 @@ def training_report(
         "calibration": CalibrationContent(result.calibration, result.uncalibrated),
         "notes": (*_cost_note(result.test), *result.notes),
         "unknown": unknown_view(result.test.rejection, result.left_out),
+        "network": result.network,
         "reproduce": _reproduce(result),
         "created": f"{result.provenance['created']} by Genus {result.provenance['genus']}",
     }
@@ -139,14 +142,15 @@ def leaderboard(result: TrainingResult) -> list[LeaderboardRow]:
     n_more = len(result.leaderboard) - len(shown)
     rows = [
         LeaderboardRow(
-            name=_with_settings(row.name, row.params),
+            name=candidate_name(row.name, row.params),
             score=_known(row.score),
             low=_known(row.score - row.spread),
             high=_known(row.score + row.spread),
             fit_seconds=row.fit_seconds,
             images_per_second=row.predict_images_per_second,
             is_winner=row is result.winner,
-            note=row.note,
+            note=_note(row, result),
+            elsewhere=_is_elsewhere(row),
         )
         for row in shown
     ]
@@ -154,6 +158,15 @@ def leaderboard(result: TrainingResult) -> list[LeaderboardRow]:
     if n_more:
         rows.append(LeaderboardRow(f"and {n_more} other settings of these methods"))
     return rows
+
+
+def _is_elsewhere(row: Candidate) -> bool:
+    """Say whether a score stands on other images than those of cross-validation: that of a network does."""
+    return "network" in row.params
+
+
+def _note(row: Candidate, result: TrainingResult) -> str:
+    return elsewhere(result.network) if _is_elsewhere(row) and result.network is not None else row.note
 
 
 def _known(value: float) -> float | None:
@@ -168,28 +181,12 @@ def _best_of_each(result: TrainingResult) -> list[Candidate]:
     return sorted(best.values(), key=lambda row: (-row.score, row.log_loss))
 
 
-def _with_settings(name: str, params: Mapping[str, object]) -> str:
-    settings = ", ".join(f"{key} {value}" for key, value in params.items() if key not in _ABOUT_FEATURES)
-    return f"{_NAMES.get(name, name)} ({settings})" if settings else _NAMES.get(name, name)
-
-
-_ABOUT_FEATURES = {"use", "power", "blocks"}
-_NAMES = {
-    "logistic": "logistic regression",
-    "linear_svm": "linear SVM",
-    "lda": "shrinkage LDA",
-    "knn": "k-nearest neighbours",
-    "prototype": "nearest class prototype",
-    "rbf": "RBF kernel",
-    "mlp": "small neural network",
-    "ensemble": "weighted ensemble",
-    "cooccurrence": "labels that go together",
-    "chain": "classifier chain",
-}
-
-
-def _described(head: str, features: str) -> str:
-    return f"{_NAMES.get(head, head)} on {features.replace('/middle', '').replace('/mirror', '')}"
+def _described(result: TrainingResult) -> str:
+    """Say which classifier reads what."""
+    winner, features = result.winner, result.features.replace("/middle", "").replace("/mirror", "")
+    if "network" in winner.params:
+        return candidate_name(winner.name, winner.params)
+    return f"{NAMES.get(winner.name, winner.name)} on {features}"
 
 
 def _predictions(

@@ -1,0 +1,113 @@
+"""The options of `genus train` that are about convolutional networks."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from genus.errors import ParameterError
+
+if TYPE_CHECKING:
+    from genus.estimators.network_options import NetworkOptions
+
+CHECKPOINT = ".checkpoint"
+"""Behind the model's name: where it is kept how far a network's training is."""
+
+Cnn = Annotated[
+    str | None,
+    typer.Option(
+        "--cnn",
+        metavar="NAME",
+        help="Train a convolutional network beside the classifiers: finetune (a pre-trained one goes on learning), "
+        "scratch (one that begins with nothing), or a network's name, such as resnet18 or conv32-pool-conv64-pool-gap.",
+    ),
+]
+CnnSize = Annotated[
+    int | None,
+    typer.Option("--cnn-size", metavar="PIXELS", min=1, help="Height and width of the network's pictures."),
+]
+Epochs = Annotated[
+    int | None, typer.Option("--epochs", metavar="N", min=1, help="How often the network sees each image.")
+]
+Augment = Annotated[
+    str | None,
+    typer.Option(
+        "--augment",
+        metavar="HOW",
+        help="What is done to images while the network learns: none, light, standard, strong, small, or one of them "
+        "with changes, as in standard,quarter_turns=true (see genus cnn augment).",
+    ),
+]
+Depth = Annotated[
+    str,
+    typer.Option(
+        "--depth",
+        metavar="auto|last|all",
+        help="Of fine-tuning: the network's last blocks, behind a beginning that is computed once, or all of it.",
+    ),
+]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device", metavar="NAME", help="Where the network is trained: auto, cpu, cuda, cuda:1, mps."
+    ),
+]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on with a network's training that was killed; it is kept in the model's name with .checkpoint.",
+    ),
+]
+
+
+def network_wish(
+    cnn: str | None,
+    model: Path,
+    size: int | None,
+    epochs: int | None,
+    augment: str | None,
+    *,
+    depth: str,
+    device: str,
+    resume: bool,
+) -> "NetworkOptions | None":
+    """Return what is wanted of a network; None where none is wanted.
+
+    Raises
+    ------
+    ParameterError
+        Options of a network are given, and no network is.
+    """
+    given = {
+        "--cnn-size": size,
+        "--epochs": epochs,
+        "--augment": augment,
+        "--depth": depth != "auto",
+        "--device": device != "auto",
+        "--resume": resume,
+    }
+    if cnn is None:
+        if wrong := [name for name, value in given.items() if value]:
+            raise ParameterError(f"{', '.join(wrong)} is about a network; name one with --cnn.")
+        return None
+    from genus.cnn.networks import require_torch
+    from genus.estimators.network_options import NetworkOptions
+
+    require_torch(f"--cnn {cnn}")
+    return NetworkOptions(
+        cnn,
+        size=size,
+        epochs=epochs,
+        augment=augment,
+        depth=depth,
+        device=device,
+        checkpoint=Path(f"{model}{CHECKPOINT}"),
+        resume=resume,
+    )
+
+
+def remove_checkpoints(model: Path) -> None:
+    """Remove what was kept of a training that has come to its end."""
+    for name in ("", ".all"):
+        Path(f"{model}{CHECKPOINT}{name}").unlink(missing_ok=True)

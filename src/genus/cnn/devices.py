@@ -1,0 +1,87 @@
+"""Where a network is trained, and with which numbers: found out, not asked for."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from genus.errors import EngineError, ParameterError
+
+PrecisionWish = Literal["auto", "float32", "bf16"]
+_KINDS = ("auto", "cpu", "cuda", "mps")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A device and the numbers it computes with.
+
+    Attributes
+    ----------
+    device : torch.device
+    bf16 : bool
+        Whether products are computed in bfloat16 (weights and sums stay float32).
+    """
+
+    device: torch.device
+    bf16: bool
+
+    @property
+    def name(self) -> str:
+        """What it is, for people: "cpu, float32", "NVIDIA H100, bfloat16"."""
+        kind = self.device.type
+        what = torch.cuda.get_device_name(self.device) if kind == "cuda" else kind
+        return f"{what}, {'bfloat16' if self.bf16 else 'float32'}"
+
+
+def choose_place(device: str = "auto", precision: PrecisionWish = "auto") -> Place:
+    """Settle "auto": CUDA where there is a card, else Apple's MPS, else the processor.
+
+    Parameters
+    ----------
+    device : str, default "auto"
+        Or "cpu", "mps", "cuda", "cuda:1".
+    precision : {"auto", "float32", "bf16"}, default "auto"
+        "auto" takes bfloat16 where the hardware is faster with it: NVIDIA from Ampere on, processors with AMX or
+        AVX512-BF16.
+
+    Raises
+    ------
+    ParameterError
+        There is no such kind of device.
+    EngineError
+        It is not here.
+
+    Examples
+    --------
+    >>> choose_place("cpu", "float32").name
+    'cpu, float32'
+    """
+    kind = device.partition(":")[0]
+    if kind not in _KINDS:
+        raise ParameterError(f"device must be one of {', '.join(_KINDS)}, or cuda:N, not {device!r}.")
+    if precision not in ("auto", "float32", "bf16"):
+        raise ParameterError(f"precision must be auto, float32 or bf16, not {precision!r}.")
+    if kind == "auto":
+        kind = device = "cuda" if torch.cuda.is_available() else "mps" if _has_mps() else "cpu"
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": _has_mps()}
+    if not available[kind]:
+        there = ", ".join(name for name, is_there in available.items() if is_there)
+        raise EngineError(f"PyTorch finds no {kind} device here; there is {there}.")
+    chosen = torch.device(device)
+    if kind == "cuda" and chosen.index is not None and chosen.index >= torch.cuda.device_count():
+        raise EngineError(f"there is no {device}; PyTorch finds {torch.cuda.device_count()} cards.")
+    return Place(chosen, _is_fast_with_bf16(kind) if precision == "auto" else precision == "bf16")
+
+
+def _has_mps() -> bool:
+    return bool(torch.backends.mps.is_available())
+
+
+def _is_fast_with_bf16(kind: str) -> bool:
+    if kind == "cuda":
+        return torch.cuda.get_device_capability()[0] >= 8  # Ampere
+    if kind == "cpu":
+        # older releases of PyTorch do not tell
+        found: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+        return bool(found.get("amx_bf16") or found.get("avx512_bf16"))
+    return False

@@ -1,0 +1,51 @@
+"""What a network says of images as they are."""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from genus.cnn.devices import Place
+from genus.cnn.network import Network
+from genus.cnn.training_examples import Rows, TrainingExamples
+
+_BATCH = 128
+
+
+def logits_of_network(
+    network: Network, examples: TrainingExamples, rows: Rows, place: Place
+) -> NDArray[np.float32]:
+    """Return the logits (n, c) of images as they are."""
+    return _computed(network, examples, rows, place, network.forward, network.n_classes)
+
+
+def embeddings_of_network(
+    network: Network, examples: TrainingExamples, rows: Rows, place: Place
+) -> NDArray[np.float32]:
+    """Return the embeddings (n, e) of images as they are."""
+    return _computed(network, examples, rows, place, network.embedding, network.n_features)
+
+
+@torch.inference_mode()
+def _computed(
+    network: Network,
+    examples: TrainingExamples,
+    rows: Rows,
+    place: Place,
+    compute: Callable[[Tensor], Tensor],
+    width: int,
+) -> NDArray[np.float32]:
+    was_training = network.training
+    network.to(place.device).eval()
+    batches = [rows[i : i + _BATCH] for i in range(0, len(rows), _BATCH)]
+    context = torch.autocast(place.device.type, torch.bfloat16) if place.bf16 else nullcontext()
+    found = [np.zeros((0, width), np.float32)]
+    with context:
+        for images in examples.plain(batches, place.device):
+            inputs = images.contiguous(memory_format=torch.channels_last)
+            found.append(compute(inputs).float().cpu().numpy())
+    network.train(was_training)
+    return np.concatenate(found)

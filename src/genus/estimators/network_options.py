@@ -1,0 +1,70 @@
+"""What somebody wants of a network: little, since the rest follows from the images."""
+
+from dataclasses import dataclass
+from os import PathLike
+
+from genus.errors import ParameterError
+
+SCRATCH, FINETUNE = "scratch", "finetune"
+DEPTHS = ("auto", "last", "all")
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkOptions:
+    """A network to train beside the heads on frozen features. Needs the extra `cnn`.
+
+    Parameters
+    ----------
+    network : str, default "finetune"
+        "finetune": a pre-trained network goes on learning from these images; "scratch": a network begins with nothing;
+        or the name of a network (`genus cnn describe` lists them): pre-trained ones are fine-tuned, others begin with
+        nothing.
+    size : int or None
+        Height and width of its pictures in pixels; None for what suits network and images.
+    epochs : int or None
+        How often it sees each image; None for what suits the network.
+    batch_size : int or None
+        Images a step.
+    learning_rate : float or None
+        The highest.
+    augment : str or None
+        What is done to images while it learns (see `genus.cnn.augmentation.parse_augmentation`): "none", "light",
+        "standard", "strong", "small", or one of them with changes, as in "standard,quarter_turns=true".
+    depth : {"auto", "last", "all"}, default "auto"
+        Of fine-tuning: its last blocks only, behind a beginning that is computed once; or all of it afterwards, which
+        takes many times as long. "auto": all on an accelerator, on a processor where a time budget has room for it.
+    device : str, default "auto"
+        "cpu", "cuda", "cuda:1", "mps".
+    precision : {"auto", "float32", "bf16"}, default "auto"
+        "auto": bfloat16 where the device is faster with it.
+    checkpoint : path or None
+        The file in which it is kept how far the training is; None: nowhere.
+    resume : bool, default False
+        Whether to go on from the checkpoint, if there is one.
+
+    Raises
+    ------
+    ParameterError
+        The depth is none of the three.
+    """
+
+    network: str = FINETUNE
+    size: int | None = None
+    epochs: int | None = None
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    augment: str | None = None
+    depth: str = "auto"
+    device: str = "auto"
+    precision: str = "auto"
+    checkpoint: str | PathLike[str] | None = None
+    resume: bool = False
+
+    def __post_init__(self) -> None:
+        if self.depth not in DEPTHS:
+            raise ParameterError(f"depth must be one of {', '.join(DEPTHS)}, not {self.depth!r}.")
+
+    @classmethod
+    def of(cls, wish: "str | NetworkOptions | None") -> "NetworkOptions | None":
+        """Return the options that a wish stands for: a name, options, or nothing."""
+        return cls(wish) if isinstance(wish, str) else wish

@@ -1,0 +1,248 @@
+"""What is done with a network: which one, on what pictures, by which recipe; it follows from wish and images."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from genus.errors import ParameterError
+from genus.estimators.network_options import FINETUNE, SCRATCH, NetworkOptions
+from genus.files import check_writable
+from genus.images.decode import ImageInfo
+
+if TYPE_CHECKING:
+    from genus.cnn.recipe import Recipe
+
+_PRETRAINED = "efficientnet-lite"
+_FINETUNED = "efficientnet-lite0"
+_TINY, _SMALL = 40, 96  # pixels: images that are as large as CIFAR's, and twice that
+_N_LAST = (
+    5  # blocks of EfficientNet-Lite that are trained: those at the coarsest scale, and its last convolution
+)
+_VIEWS_ROOM = 16 << 30  # bytes of activations
+_N_VIEWS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What a network is to learn from, as far as the plan depends on it.
+
+    Attributes
+    ----------
+    n_images : int
+        To learn from.
+    n_classes : int
+    side : float
+        The shorter side of the images, in pixels: their median.
+    """
+
+    n_images: int
+    n_classes: int
+    side: float
+
+    @classmethod
+    def of(cls, infos: Sequence[ImageInfo], *, n_images: int, n_classes: int) -> Self:
+        """Measure images, or some of them."""
+        return cls(n_images, n_classes, float(np.median([min(one.width, one.height) for one in infos])))
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkPlan:
+    """What is done with a network.
+
+    Attributes
+    ----------
+    network : str
+        A name that `genus.cnn.networks.make_network` knows.
+    size : int
+        Height and width of its pictures, in pixels.
+    recipe : Recipe
+    n_blocks : int or None
+        How many blocks behind its first layer stay as they are; None: all is trained.
+    n_views : int
+        How many views of each image go through these, if any do.
+    """
+
+    network: str
+    size: int
+    recipe: "Recipe"
+    n_blocks: int | None
+    n_views: int = 0
+
+    @property
+    def is_pretrained(self) -> bool:
+        """Whether the network begins with what it knows already."""
+        return is_pretrained(self.network)
+
+    @property
+    def how(self) -> str:
+        """What is done, in words."""
+        if not self.is_pretrained:
+            return "trained from scratch"
+        return "fine-tuned" if self.n_blocks is None else "fine-tuned, its last blocks"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {"network": self.network, "size": self.size, "how": self.how, "recipe": self.recipe.to_dict()}
+
+
+def is_pretrained(name: str) -> bool:
+    """Say whether a network comes with weights.
+
+    Examples
+    --------
+    >>> is_pretrained("efficientnet-lite0"), is_pretrained("resnet18")
+    (True, False)
+    """
+    return name.startswith((_PRETRAINED, "timm:"))
+
+
+def check_network(options: NetworkOptions, n_classes: int) -> None:
+    """Find out before the work, not after it, whether the network that is wanted can be made and trained here.
+
+    Raises
+    ------
+    MissingExtraError
+        PyTorch is not installed.
+    EngineError
+        The device is not here.
+    ParameterError
+        There is no such network, it cannot take pictures of this size, or a number cannot work.
+    OutputError
+        The checkpoint cannot be written.
+    """
+    from genus.cnn.networks import make_network, require_torch
+
+    require_torch("Training a network")
+    from genus.cnn.devices import choose_place
+
+    choose_place(options.device, options.precision)  # type: ignore[arg-type]  # checked there
+    _check_name(options.network)
+    possible = {FINETUNE: (_FINETUNED,), SCRATCH: ("speedrun", "resnet10")}
+    for name in possible.get(options.network, (options.network,)):
+        made = make_network(name, max(2, n_classes), size=options.size, random_state=0)
+        _changed(suitable_recipe(name, 1, made.size), options)
+        if options.depth == "last" and not name.startswith(_PRETRAINED):
+            raise ParameterError(
+                f"{name}: only of EfficientNet-Lite the last blocks can be trained alone; depth must be auto or all."
+            )
+    if options.checkpoint is not None:
+        check_writable(options.checkpoint, force=True)
+
+
+def _check_name(name: str) -> None:
+    from genus.cnn.networks import NETWORKS, full_name
+
+    known = [FINETUNE, SCRATCH, *NETWORKS]
+    family = full_name(name).partition(":")[0]
+    if family not in known:
+        near = get_close_matches(family, known, n=3)
+        hint = f"Did you mean {' or '.join(map(repr, near))}?" if near else f"There are: {', '.join(known)}."
+        raise ParameterError(f"no network named {name!r}. {hint}")
+
+
+def plan_network(options: NetworkOptions, material: Material, *, on_processor: bool) -> NetworkPlan:
+    """Settle what is left open.
+
+    Raises
+    ------
+    ParameterError
+        There is no such network, or a number cannot work.
+    """
+    name, size = _network(options, material)
+    recipe = _changed(suitable_recipe(name, material.n_images, size), options)
+    wanted = options.depth == "last" or (options.depth == "auto" and on_processor)
+    if not wanted or not name.startswith(_PRETRAINED):
+        return NetworkPlan(name, size, recipe, None)
+    from genus.weights.lite import lite_blocks
+
+    n_blocks = len(lite_blocks(int(name[-1]))) - _N_LAST
+    return NetworkPlan(name, size, recipe, n_blocks, _n_views(name, n_blocks, size, material.n_images))
+
+
+def _n_views(name: str, n_blocks: int, size: int, n_images: int) -> int:
+    """Return how many views of each image there is room for."""
+    from genus.estimators.activations import activation_shape
+    from genus.features.feature_set import find_backbone
+    from genus.features.trained import FrozenPrefix
+
+    backbone: Any = find_backbone(name)
+    a_view = 2 * int(np.prod(activation_shape(FrozenPrefix(backbone, n_blocks), size)))
+    return int(np.clip(_VIEWS_ROOM // (a_view * n_images), 1, _N_VIEWS))
+
+
+def _network(options: NetworkOptions, material: Material) -> tuple[str, int]:
+    """Return the network's name and the size of its pictures."""
+    if options.network == FINETUNE:
+        return _FINETUNED, options.size or 224
+    if options.network == SCRATCH:
+        name, size = _from_nothing(material.side)
+        return name, options.size or size
+    from genus.cnn.networks import make_network
+
+    made = make_network(options.network, material.n_classes, size=options.size, random_state=0)
+    return made.name, made.size
+
+
+def _from_nothing(usual: float) -> tuple[str, int]:
+    """Return the network for images whose shorter side is `usual` pixels, and its size."""
+    if usual <= _TINY:
+        return "speedrun", 32
+    if usual <= _SMALL:
+        return "resnet10", 64
+    return "resnet10", 128
+
+
+def suitable_recipe(name: str, n_images: int, size: int) -> "Recipe":
+    """Return what suits the network."""
+    from genus.cnn.augmentation import PRESETS
+    from genus.cnn.recipe import Recipe
+
+    if name.startswith("speedrun"):
+        return Recipe(
+            epochs=16,
+            batch_size=256,
+            optimizer="sgd",
+            learning_rate=0.5,
+            momentum=0.85,
+            weight_decay=1e-3,
+            label_smoothing=0.2,
+            averaging=0.99,
+            augmentation=PRESETS["small"],
+        )
+    if is_pretrained(name):
+        return Recipe(
+            epochs=12,
+            batch_size=32,
+            learning_rate=1e-3,
+            head_rate=3.0,
+            averaging=0.98,
+            stochastic_depth=0.1,
+            augmentation=PRESETS["standard"],
+        )
+    small = size <= _SMALL
+    return Recipe(
+        epochs=30 if n_images < 10_000 else 16,
+        batch_size=64,
+        learning_rate=2e-3,
+        weight_decay=0.05,
+        averaging=0.99,
+        augmentation=PRESETS["small" if small else "standard"],
+    )
+
+
+def _changed(recipe: "Recipe", options: NetworkOptions) -> "Recipe":
+    changes: dict[str, Any] = {
+        name: value
+        for name in ("epochs", "batch_size", "learning_rate")
+        if (value := getattr(options, name)) is not None
+    }
+    if options.augment is not None:
+        from genus.cnn.augmentation import parse_augmentation
+
+        changes["augmentation"] = parse_augmentation(options.augment)
+    if changes.get("learning_rate", 1) == 0:
+        raise ParameterError("the learning rate must be above 0: nothing would be learned.")
+    return replace(recipe, **changes)
