@@ -54,7 +54,7 @@ def boxes_of(evidence: NDArray[np.float32], threshold: float = 0.5) -> tuple[Box
     [0.6, 0.2, 0.9, 0.4, 0.8]
     """
     large = positive(evidence)
-    return boxes_round(large >= max(threshold * float(large.max()), 1e-12), evidence)
+    return boxes_round((large >= np.float32(threshold) * large.max()) & (large > 0), evidence)
 
 
 def boxes_round(mask: NDArray[np.bool_], evidence: NDArray[np.float32]) -> tuple[Box, ...]:
