@@ -1,6 +1,5 @@
 """A network beside the heads on frozen features: compared, taken if it is better, then learning from all images."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,15 +21,9 @@ from genus.estimators.network_result import BOTH, FROZEN, NETWORK, NetworkResult
 from genus.estimators.network_trainer import NetworkTrainer, TrainedNetwork  # noqa: E402
 from genus.predictor import load  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 N = 120
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

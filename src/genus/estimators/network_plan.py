@@ -162,15 +162,20 @@ def plan_network(options: NetworkOptions, material: Material, *, on_processor: b
     from genus.weights.lite import lite_blocks
 
     n_blocks = len(lite_blocks(int(name[-1]))) - _N_LAST
-    return NetworkPlan(name, size, recipe, n_blocks, _n_views(name, n_blocks, size, material.n_images))
+    return NetworkPlan(
+        name, size, recipe, n_blocks, _n_views(name, n_blocks, size, recipe, material.n_images)
+    )
 
 
-def _n_views(name: str, n_blocks: int, size: int, n_images: int) -> int:
-    """Return how many views of each image there is room for."""
+def _n_views(name: str, n_blocks: int, size: int, recipe: "Recipe", n_images: int) -> int:
+    """Return how many views of each image there is room for; mirrored ones come from these by themselves."""
+    from genus.cnn.augmentation import Augmentation
     from genus.estimators.activations import activation_shape
     from genus.features.feature_set import find_backbone
     from genus.features.trained import FrozenPrefix
 
+    if replace(recipe.augmentation, mirror="off", mixup=0.0, cutmix=0.0, mix=1.0) == Augmentation():
+        return 1
     backbone: Any = find_backbone(name)
     a_view = 2 * int(np.prod(activation_shape(FrozenPrefix(backbone, n_blocks), size)))
     return int(np.clip(_VIEWS_ROOM // (a_view * n_images), 1, _N_VIEWS))
