@@ -45,6 +45,7 @@ from genus.files import check_writable
 if TYPE_CHECKING:
     from genus.data.dataset import Dataset
     from genus.judgement import EvaluationResult
+    from genus.model_file import ModelFile
 
 
 def evaluate(
@@ -98,7 +99,7 @@ def evaluate(
     dataset = chosen_part(dataset, split)
     result = predictor.evaluate(dataset, progress=Console(quiet), random_state=seed)
     if page is not None:
-        _write_report(result, dataset, model, page)
+        _write_report(result, dataset, predictor.model, model, page)
     if json:
         print_json({"model": model, "data": dataset.origin, **result.to_dict(), "report": page})
         return
@@ -115,7 +116,9 @@ def evaluate(
         print_line(f"Report  {page}")
 
 
-def _write_report(result: "EvaluationResult", dataset: "Dataset", model: str, page: Path) -> None:
+def _write_report(
+    result: "EvaluationResult", dataset: "Dataset", file: "ModelFile", model: str, page: Path
+) -> None:
     from genus.report.page import write_report
     from genus.report.training import evaluation_report
 
@@ -124,6 +127,7 @@ def _write_report(result: "EvaluationResult", dataset: "Dataset", model: str, pa
         title=Path(model).stem,
         model=model,
         created=f"{datetime.now(UTC).isoformat(timespec='seconds')} by Genus {__version__}",
+        head=file.details.get("head"),
         sources={source.name: source for source in dataset.sources},
     )
     write_report(content, page)
