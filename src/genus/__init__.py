@@ -7,6 +7,7 @@ What most people need, imported on first use so that `import genus` stays instan
 `ImageClusterer`        unlabelled images in, groups out (scikit-learn's contract)
 `FeatureExtractor`      images in, feature vectors out; fits in any scikit-learn pipeline
 `Explainer`             where in an image a model finds the evidence for a class
+`NetworkOptions`        what is wanted of a convolutional network that is trained
 `load`                  open a `.onnx` model file
 `read_dataset`          folders, tables and lists of images as one `Dataset`
 ======================  ==========================================================
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from genus.errors import GenusError
     from genus.estimators.classifier import ImageClassifier
     from genus.estimators.clusterer import ImageClusterer
+    from genus.estimators.network_options import NetworkOptions
     from genus.explain.explainer import Explainer
     from genus.features.extractor import FeatureExtractor
     from genus.predictor import load
@@ -32,6 +34,7 @@ _EXPORTS = {
     "GenusError": "genus.errors",
     "ImageClassifier": "genus.estimators.classifier",
     "ImageClusterer": "genus.estimators.clusterer",
+    "NetworkOptions": "genus.estimators.network_options",
     "load": "genus.predictor",
     "read_dataset": "genus.data.read",
 }
@@ -42,6 +45,7 @@ __all__ = [
     "GenusError",
     "ImageClassifier",
     "ImageClusterer",
+    "NetworkOptions",
     "__version__",
     "load",
     "read_dataset",

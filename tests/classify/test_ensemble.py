@@ -10,7 +10,9 @@ from genus.classify.ensemble import EnsembleHead, greedy_shares
 from genus.classify.knn import KNNHead
 from genus.classify.lda import LDAHead
 from genus.classify.logistic import LogisticHead
+from genus.classify.mixing import mix, pair_shares
 from genus.classify.rbf import RBFHead
+from genus.classify.truth import OneClass
 
 
 @given(arrays(np.float64, (4, 30), elements=st.floats(1e-3, 1)))
@@ -37,3 +39,26 @@ def test_a_mixture_of_all_sorts_exports() -> None:
     head.fit(X, y)
     np.testing.assert_allclose(np.exp(exported_logits(head, X)), head.predict_proba(X), atol=1e-4)
     assert head.n_stored_examples == 400
+
+
+@given(arrays(np.float64, (2, 12), elements=st.floats(1e-3, 1)))
+def test_the_shares_of_a_pair_are_the_likeliest_with_a_draw_to_equal_ones(own) -> None:
+    def likelihood(share: float) -> float:
+        return float(np.log(share * own[0] + (1 - share) * own[1]).sum() + np.log(share * (1 - share)))
+
+    shares = pair_shares(own)
+    assert shares.sum() == pytest.approx(1) and shares.min() > 0.049
+    assert all(likelihood(shares[0]) >= likelihood(w) - 1e-9 for w in (0.05, 0.3, 0.5, 0.8, 0.95))
+
+
+def test_what_a_pair_says_of_a_row_does_not_depend_on_that_row() -> None:
+    rng = np.random.default_rng(0)
+    codes, fold = rng.integers(0, 3, 30), np.arange(30) % 5
+    members = [
+        rng.normal(size=(30, 3)).astype(np.float32) + 2 * np.eye(3, dtype=np.float32)[codes] for _ in "ab"
+    ]
+    mixed, _ = mix(members, OneClass(codes), fold, pair_shares)
+    changed = codes.copy()
+    changed[fold == 2] = (codes[fold == 2] + 1) % 3
+    again, _ = mix(members, OneClass(changed), fold, pair_shares)
+    np.testing.assert_array_equal(mixed[fold == 2], again[fold == 2])

@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from estimators.conftest import digit_pictures, write_folders
+from estimators.conftest import digit_pictures, one_thread, write_folders
 
 from .command import CHEAP, QUICK, done
+
+__all__ = ["one_thread"]
 
 N_CLASSES = 4
 N_EACH = 12

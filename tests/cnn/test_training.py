@@ -92,7 +92,9 @@ def test_the_checkpoint_of_another_training_is_refused(tmp_path: Path, changes: 
         train_network(network(), lesson(), recipe, checkpoint(tmp_path, resume=True), seed=seed, data=data)
 
 
-@pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x03\x04" + bytes(100)])
+@pytest.mark.parametrize(
+    "content", [b"", b"no checkpoint", b"something else", b"\x80\x04", b"PK\x03\x04" + bytes(100)]
+)
 def test_a_damaged_checkpoint_is_an_error_that_names_it(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "net.checkpoint").write_bytes(content)
     with pytest.raises(ModelFileError, match=r"net\.checkpoint.*damaged"):

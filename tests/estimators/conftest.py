@@ -1,5 +1,6 @@
 """Handwritten digits as pictures: small, real, and shipped with scikit-learn."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -42,6 +43,16 @@ def digit_folder(tmp_path_factory: pytest.TempPathFactory, digits: tuple[np.ndar
 @pytest.fixture(scope="session")
 def trained(digit_folder: Path) -> ImageClassifier:
     return quick().fit(digit_folder)
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Small networks are no faster on several cores, which other tests are using."""
+    torch = pytest.importorskip("torch", reason="networks are made in PyTorch")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def quick(**changes: object) -> ImageClassifier:

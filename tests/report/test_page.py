@@ -18,7 +18,7 @@ from genus.report.page import render_report, write_report
 from .content import HOSTILE, THUMBNAIL, make_content
 
 VOID = {"meta", "img", "input", "br", "hr", "link"}
-SHAPES = {"circle", "line", "path", "rect"}
+SHAPES = {"circle", "line", "path", "polygon", "polyline", "rect"}
 
 
 class Page(HTMLParser):

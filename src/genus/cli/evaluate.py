@@ -129,6 +129,7 @@ def _write_report(
         title=Path(model).stem,
         model=model,
         created=f"{datetime.now(UTC).isoformat(timespec='seconds')} by Genus {__version__}",
+        head=predictor.model.details.get("head"),
         sources=sources,
     )
     write_report(

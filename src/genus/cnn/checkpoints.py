@@ -5,7 +5,6 @@ is read.
 """
 
 import io
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,7 +80,7 @@ def read_checkpoint(path: Path, task: Task) -> dict[str, Any]:
         state: dict[str, Any] = found["state"]
     except OSError as error:
         raise ModelFileError(f"{path}: cannot read the checkpoint: {error.strerror or error}.") from error
-    except (pickle.UnpicklingError, RuntimeError, KeyError, TypeError, ValueError, EOFError) as error:
+    except Exception as error:  # what is read as a pickle, and is none, may raise anything
         raise ModelFileError(f"{path}: no checkpoint of Genus, or damaged.") from error
     if different := theirs.differences(task):
         raise DataError(

@@ -152,6 +152,11 @@ def _memory(model: ModelFile) -> Memory:
         raise ParameterError(
             f"{_named(model)} gives several labels an image: it cannot be added to. Train on all images together."
         )
+    if "network" in model.details.get("head", {}).get("params", {}):
+        raise ParameterError(
+            f"{_named(model)} contains a network that was trained for these classes: none can be added to it. "
+            "Train on all images together."
+        )
     if "memory" not in model.details:
         raise ParameterError(
             f"{_named(model)} remembers nothing of its images, so none can be added: it was trained by an older Genus, "

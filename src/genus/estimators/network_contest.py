@@ -13,7 +13,7 @@ from genus.classify.ensemble import EnsembleHead
 from genus.classify.few import NEVER
 from genus.classify.given_head import GivenLinearHead
 from genus.classify.leaderboard import LeaderboardRow, Selection
-from genus.classify.mixing import mix
+from genus.classify.mixing import LEAST_SHARE, mix, pair_shares
 from genus.classify.scores import gain
 from genus.classify.truth import ABSENT, Scaling, Truth
 from genus.data.splits import stratified_folds
@@ -137,11 +137,11 @@ def ways_to_classify(
 def _mixture(
     contest: Contest, trained: TrainedNetwork, frozen: Logits, beside: NetworkFeatures, judges: Judges
 ) -> list[Way]:
-    """Return the way of both together; none where one of the two would have no share in it."""
+    """Return the way of both together; none where one of the two would have next to no share in it."""
     selection, truth = contest.selection, judges.truth
     raw = _raw(trained, beside, judges.rows)
-    mixed, shares = mix([frozen, judges.scaled(raw)], truth, judges.fold)
-    if shares.min() == 0:
+    mixed, shares = mix([frozen, judges.scaled(raw)], truth, judges.fold, pair_shares)
+    if shares.min() < LEAST_SHARE:
         return []
     columns, n_classes = np.asarray(selection.classes), len(contest.learned.classes)
     mapping, scaling = selection.calibration.mapping, judges.scaling(raw)

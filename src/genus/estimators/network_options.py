@@ -31,8 +31,8 @@ class NetworkOptions:
         What is done to images while it learns (see `genus.cnn.augmentation.parse_augmentation`): "none", "light",
         "standard", "strong", "small", or one of them with changes, as in "standard,quarter_turns=true".
     depth : {"auto", "last", "all"}, default "auto"
-        Of fine-tuning: its last blocks only, behind a beginning that is computed once; or all of it afterwards, which
-        takes many times as long. "auto": all on an accelerator, on a processor where a time budget has room for it.
+        Of fine-tuning EfficientNet-Lite: its last blocks only, behind a beginning that is computed once; or all of it,
+        which takes many times as long. "auto": all on an accelerator, the last ones on a processor.
     device : str, default "auto"
         "cpu", "cuda", "cuda:1", "mps".
     precision : {"auto", "float32", "bf16"}, default "auto"
@@ -66,5 +66,17 @@ class NetworkOptions:
 
     @classmethod
     def of(cls, wish: "str | NetworkOptions | None") -> "NetworkOptions | None":
-        """Return the options that a wish stands for: a name, options, or nothing."""
-        return cls(wish) if isinstance(wish, str) else wish
+        """Return the options that a wish stands for: a name, options, or nothing.
+
+        Raises
+        ------
+        ParameterError
+            It is something else.
+        """
+        if wish is None or isinstance(wish, NetworkOptions):
+            return wish
+        if not isinstance(wish, str):
+            raise ParameterError(
+                f"cnn={wish!r}: expected the name of a network, NetworkOptions(...) or None."
+            )
+        return cls(wish)

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from genus.cnn.recipe import Recipe
 
 _PRETRAINED = "efficientnet-lite"
-_FINETUNED = "efficientnet-lite0"
+_FINETUNED, _NATIVE = "efficientnet-lite0", 224
+_FOR_FEW = "textbook:conv32-norm-pool-conv64-norm-pool-flatten-drop0.3-dense128"
+_ENOUGH = 5_000  # images, for the speed run: of 400 digits it learns little, the textbook's network all
+_STEPS = 40  # an epoch that a network needs, before batches get larger
 _TINY, _SMALL = 40, 96  # pixels: images that are as large as CIFAR's, and twice that
 _N_LAST = (
     5  # blocks of EfficientNet-Lite that are trained: those at the coarsest scale, and its last convolution
@@ -120,7 +123,7 @@ def check_network(options: NetworkOptions, n_classes: int) -> None:
 
     choose_place(options.device, options.precision)  # type: ignore[arg-type]  # checked there
     _check_name(options.network)
-    possible = {FINETUNE: (_FINETUNED,), SCRATCH: ("speedrun", "resnet10")}
+    possible = {FINETUNE: (_FINETUNED,), SCRATCH: ("speedrun", _FOR_FEW, "resnet10")}
     for name in possible.get(options.network, (options.network,)):
         made = make_network(name, max(2, n_classes), size=options.size, random_state=0)
         _changed(suitable_recipe(name, 1, made.size), options)
@@ -159,15 +162,20 @@ def plan_network(options: NetworkOptions, material: Material, *, on_processor: b
     from genus.weights.lite import lite_blocks
 
     n_blocks = len(lite_blocks(int(name[-1]))) - _N_LAST
-    return NetworkPlan(name, size, recipe, n_blocks, _n_views(name, n_blocks, size, material.n_images))
+    return NetworkPlan(
+        name, size, recipe, n_blocks, _n_views(name, n_blocks, size, recipe, material.n_images)
+    )
 
 
-def _n_views(name: str, n_blocks: int, size: int, n_images: int) -> int:
-    """Return how many views of each image there is room for."""
+def _n_views(name: str, n_blocks: int, size: int, recipe: "Recipe", n_images: int) -> int:
+    """Return how many views of each image there is room for; mirrored ones come from these by themselves."""
+    from genus.cnn.augmentation import Augmentation
     from genus.estimators.activations import activation_shape
     from genus.features.feature_set import find_backbone
     from genus.features.trained import FrozenPrefix
 
+    if replace(recipe.augmentation, mirror="off", mixup=0.0, cutmix=0.0, mix=1.0) == Augmentation():
+        return 1
     backbone: Any = find_backbone(name)
     a_view = 2 * int(np.prod(activation_shape(FrozenPrefix(backbone, n_blocks), size)))
     return int(np.clip(_VIEWS_ROOM // (a_view * n_images), 1, _N_VIEWS))
@@ -176,21 +184,21 @@ def _n_views(name: str, n_blocks: int, size: int, n_images: int) -> int:
 def _network(options: NetworkOptions, material: Material) -> tuple[str, int]:
     """Return the network's name and the size of its pictures."""
     if options.network == FINETUNE:
-        return _FINETUNED, options.size or 224
+        return _FINETUNED, _NATIVE if options.size is None else options.size
     if options.network == SCRATCH:
-        name, size = _from_nothing(material.side)
-        return name, options.size or size
+        name, size = _from_nothing(material)
+        return name, size if options.size is None else options.size
     from genus.cnn.networks import make_network
 
     made = make_network(options.network, material.n_classes, size=options.size, random_state=0)
     return made.name, made.size
 
 
-def _from_nothing(usual: float) -> tuple[str, int]:
-    """Return the network for images whose shorter side is `usual` pixels, and its size."""
-    if usual <= _TINY:
-        return "speedrun", 32
-    if usual <= _SMALL:
+def _from_nothing(material: Material) -> tuple[str, int]:
+    """Return the network that suits the images, and the size of its pictures."""
+    if material.side <= _TINY:
+        return ("speedrun" if material.n_images >= _ENOUGH else _FOR_FEW), 32
+    if material.side <= _SMALL:
         return "resnet10", 64
     return "resnet10", 128
 
@@ -225,7 +233,7 @@ def suitable_recipe(name: str, n_images: int, size: int) -> "Recipe":
     small = size <= _SMALL
     return Recipe(
         epochs=30 if n_images < 10_000 else 16,
-        batch_size=64,
+        batch_size=int(np.clip(2 ** (n_images // _STEPS).bit_length() // 2, 16, 64)),
         learning_rate=2e-3,
         weight_decay=0.05,
         averaging=0.99,

@@ -139,16 +139,16 @@ def network_view(result: NetworkResult | None) -> NetworkView | None:
         return None
     epochs, best = result.history["epochs"], int(result.history["best"])
     frozen = result.contestant(FROZEN)
-    scores = None
+    losses, scores = loss_plot(epochs, best), None
     if result.metric != "log_loss" and frozen is not None:
         scores = score_plot(epochs, best, frozen.score)
     return NetworkView(
         finding=network_finding(result),
         metric=_metric(result)[:1].upper() + _metric(result)[1:],
         ways=tuple(_way(one, result) for one in result.contestants),
-        losses=loss_plot(epochs, best),
+        losses=losses,
         scores=scores,
-        curve_words=_curve_words(epochs, best),
+        curve_words=_curve_words(losses, best),
         facts=network_facts(result),
         augmentation=augmentation_facts(Augmentation.from_dict(result.recipe["augmentation"])),
     )
@@ -187,13 +187,12 @@ def _way(one: Contestant, result: NetworkResult) -> WayView:
     )
 
 
-def _curve_words(epochs: list[dict[str, Any]], best: int) -> str:
+def _curve_words(losses: EpochPlot, best: int) -> str:
     taken = f"The vertical line is epoch {best}, whose weights were taken."
-    if len(epochs) == 1:
-        taken = "There was one epoch only."
+    grey = " Grey: the learning rate, in parts of the highest." if losses.rate else ""
     return (
-        f"{taken} The loss in training is that of altered images, so it may lie above that of the validation images. "
-        "Grey: the learning rate, in parts of the highest."
+        f"{taken} The loss in training is that of altered images and softened labels, so it may lie above that of the "
+        f"validation images.{grey}"
     )
 
 

@@ -98,9 +98,10 @@ def evaluation_report(
     title: str,
     model: str,
     created: str = "",
+    head: Mapping[str, Any] | None = None,
     sources: Mapping[str, ImageSource] | None = None,
 ) -> ReportContent | LabelReportContent:
-    """Lay out how a model did on one labelled data set (see `training_report`)."""
+    """Lay out how a model did on one labelled data set (see `training_report`); `head` is what the file says of it."""
     several = isinstance(result.evaluation, LabelEvaluation)
     names, counts = ((), ()) if several else np.unique(result.true, return_counts=True)
     kinds = f"with {len(result.classes)} labels" if several else f"in {len(names)} classes"
@@ -108,6 +109,7 @@ def evaluation_report(
         "title": title,
         "facts": (
             Fact("Model", model),
+            *([Fact("Classifier", candidate_name(head["name"], head["params"]))] if head else []),
             Fact("Images", f"{len(result.names):,} {kinds}"),
             Fact("Time", f"{result.seconds:.1f} s"),
         ),
