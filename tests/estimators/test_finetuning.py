@@ -64,10 +64,14 @@ class TestLastBlocks:
         ops = {node.op_type for node in onnx.load(tmp_path / "tuned.onnx").graph.node}
         assert {"DequantizeLinear", "Conv", "MatMul"} <= ops
 
-    def test_mixing_is_left_out_and_that_is_said(self) -> None:
+    def test_what_it_saves_to_compute_the_beginning_once_is_said(self, tuned: ImageClassifier) -> None:
+        said = [note for note in tuned.result_.notes if "frozen beginning was computed once" in note]
+        assert len(said) == 1 and "in each of the 2 epochs" in said[0]
+
+    def test_images_are_mixed_as_pictures_would_be(self) -> None:
         X, y = pictures(N, side=64, n_classes=3)
         result = beside(STRONG, finetuned(epochs=1, augment="strong"), refit=False).fit(X, y).result_
-        assert any("images are not mixed with one another" in note for note in result.notes)
+        assert result.network is not None and result.network.recipe["augmentation"]["mixup"] > 0
 
     def test_where_time_is_short_there_are_fewer_views(self, monkeypatch: pytest.MonkeyPatch) -> None:
         from genus.estimators import activations
@@ -82,13 +86,48 @@ class TestLastBlocks:
         )
 
 
-def test_the_whole_network_can_be_fine_tuned() -> None:
+class TestThenAll:
+    """Where that is wanted, or time allows it, all of the network is trained after its last blocks."""
+
+    @pytest.fixture(scope="class")
+    def deeper(self) -> ImageClassifier:
+        X, y = pictures(N, side=64, n_classes=3)
+        return beside(WEAK, finetuned(depth="all", batch_size=12, learning_rate=3e-4), refit=True).fit(X, y)
+
+    def test_the_better_one_is_taken_and_both_scores_are_said(self, deeper: ImageClassifier) -> None:
+        said = [note for note in deeper.result_.notes if "all of it was trained after its last blocks" in note]
+        assert len(said) == 1 and "in validation" in said[0]
+        found, epochs = network(deeper), network(deeper).history["epochs"]
+        went_on = found.how.endswith("then all of it")
+        assert [epoch["number"] for epoch in epochs] == list(range(1, len(epochs) + 1))
+        assert len(epochs) == (3 if went_on else 2), "a quarter of two epochs is one more"
+        assert went_on == ("so it is taken" in said[0])
+        assert (found.history["n_parameters"] > 3.3e6) == went_on, "all but ImageNet's classifier"
+        assert max(deeper.result_.parity.values()) < (1e-3 if went_on else 0.02)
+
+    def test_one_that_is_worse_is_not_taken(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        from genus.estimators import network_plan
+
+        monkeypatch.setattr(network_plan, "_DEEPER_RATE", 1000.0)
+        X, y = pictures(N, side=64, n_classes=3)
+        found = network(beside(WEAK, finetuned(depth="all", batch_size=12), refit=False).fit(X, y))
+        assert found.how == "fine-tuned, its last blocks" and len(found.history["epochs"]) == 2
+
+    def test_without_time_for_an_epoch_it_is_left_out_and_that_is_said(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from genus.cnn import timing
+
+        monkeypatch.setattr(timing, "seconds_an_image", lambda *_: 1000.0)
+        X, y = pictures(N, side=64, n_classes=3)
+        result = beside(WEAK, finetuned(epochs=1), refit=False, time_budget=300.0).fit(X, y).result_
+        assert any("all of it was not trained after its last blocks" in note for note in result.notes)
+
+
+def test_rare_classes_count_as_much_where_that_is_wanted() -> None:
     X, y = pictures(N, side=64, n_classes=3)
-    classifier = beside(WEAK, finetuned(depth="all", epochs=1, batch_size=12), refit=False).fit(X, y)
-    found = network(classifier)
-    assert found.how == "fine-tuned" and found.n_views == 0
-    assert found.history["n_parameters"] > 3.3e6, "all but ImageNet's classifier"
-    assert max(classifier.result_.parity.values()) < 1e-3
+    found = network(beside(WEAK, small(epochs=1), refit=False, class_weight="balanced").fit(X, y))
+    assert found.recipe["class_weight"] == "balanced"
 
 
 @pytest.fixture(scope="module")

@@ -121,7 +121,7 @@ class TestPlan:
 
     @pytest.mark.parametrize(
         ("depth", "on_processor", "last"),
-        [("auto", True, True), ("auto", False, False), ("last", False, True), ("all", True, False)],
+        [("auto", True, True), ("auto", False, False), ("last", False, True), ("all", True, True)],
     )
     def test_how_deep_a_network_is_fine_tuned(self, depth: str, on_processor: bool, last: bool) -> None:
         plan = planned(NetworkOptions(depth=depth), on_processor=on_processor)
@@ -138,12 +138,25 @@ class TestPlan:
         assert planned(NetworkOptions(augment=augment)).n_views == n
 
     def test_what_is_wished_for_is_done(self) -> None:
-        wish = NetworkOptions("resnet18", 48, 7, 24, 0.05, "light")
+        wish = NetworkOptions(
+            "resnet18", 48, 7, 24, 0.05, "light", patience=2, recipe={"optimizer": "sgd", "epochs": 9}
+        )
         plan = planned(wish)
         recipe = plan.recipe
+        assert (recipe.optimizer, recipe.patience) == ("sgd", 2)
         assert (plan.network, plan.size) == ("resnet18", 48)
         assert (recipe.epochs, recipe.batch_size, recipe.learning_rate) == (7, 24, 0.05)
         assert recipe.augmentation.crop is not None
+
+    def test_a_recipe_that_nobody_knows_is_refused(self) -> None:
+        with pytest.raises(ParameterError, match="a recipe knows no speed"):
+            planned(NetworkOptions("resnet10", recipe={"speed": 3}))
+
+    @pytest.mark.parametrize(
+        ("depth", "then"), [("last", "never"), ("auto", "time"), ("all", "always")]
+    )
+    def test_on_a_processor_all_of_a_network_comes_after_its_last_blocks(self, depth: str, then: str) -> None:
+        assert planned(NetworkOptions(depth=depth)).then_all == then
 
     def test_it_is_written_as_plain_values(self) -> None:
         import json

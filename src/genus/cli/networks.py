@@ -29,6 +29,15 @@ CnnSize = Annotated[
 Epochs = Annotated[
     int | None, typer.Option("--epochs", metavar="N", min=1, help="How often the network sees each image.")
 ]
+Patience = Annotated[
+    int | None,
+    typer.Option(
+        "--patience",
+        metavar="N",
+        min=1,
+        help="End the network's training after N epochs without a better score in validation.",
+    ),
+]
 Augment = Annotated[
     str | None,
     typer.Option(
@@ -43,7 +52,8 @@ Depth = Annotated[
     typer.Option(
         "--depth",
         metavar="auto|last|all",
-        help="Of fine-tuning: the network's last blocks, behind a beginning that is computed once, or all of it.",
+        help="Of fine-tuning: the network's last blocks, behind a beginning that is computed once, or then all of it; "
+        "auto: all if --time-budget allows it, or on an accelerator.",
     ),
 ]
 Device = Annotated[
@@ -68,6 +78,7 @@ def network_wish(
     epochs: int | None,
     augment: str | None,
     *,
+    patience: int | None,
     depth: str,
     device: str,
     resume: bool,
@@ -82,6 +93,7 @@ def network_wish(
     given = {
         "--cnn-size": size,
         "--epochs": epochs,
+        "--patience": patience,
         "--augment": augment,
         "--depth": depth != "auto",
         "--device": device != "auto",
@@ -100,6 +112,7 @@ def network_wish(
         size=size,
         epochs=epochs,
         augment=augment,
+        patience=patience,
         depth=depth,
         device=device,
         checkpoint=Path(f"{model}{CHECKPOINT}"),
@@ -109,5 +122,5 @@ def network_wish(
 
 def remove_checkpoints(model: Path) -> None:
     """Remove what was kept of a training that has come to its end."""
-    for name in ("", ".all"):
+    for name in ("", ".deeper", ".all", ".all.deeper"):
         Path(f"{model}{CHECKPOINT}{name}").unlink(missing_ok=True)

@@ -16,6 +16,7 @@ from genus.cli.networks import (
     Depth,
     Device,
     Epochs,
+    Patience,
     Resume,
     network_wish,
     remove_checkpoints,
@@ -185,6 +186,7 @@ def train(
     cnn: Cnn = None,
     cnn_size: CnnSize = None,
     epochs: Epochs = None,
+    patience: Patience = None,
     augment: Augment = None,
     depth: Depth = "auto",
     device: Device = "auto",
@@ -236,7 +238,17 @@ def train(
     console, data = Console(quiet), _data(data, add, old)
     model = Path(output) if output else Path(f"{data_name(data)}.onnx")
     page = None if dry_run else _check_outputs(model, report, no_report=no_report, force=force)
-    network = network_wish(cnn, model, cnn_size, epochs, augment, depth=depth, device=device, resume=resume)
+    network = network_wish(
+        cnn,
+        model,
+        cnn_size,
+        epochs,
+        augment,
+        patience=patience,
+        depth=depth,
+        device=device,
+        resume=resume,
+    )
 
     from genus.estimators.classifier import ImageClassifier
     from genus.estimators.network_team import is_helper

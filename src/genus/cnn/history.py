@@ -1,6 +1,6 @@
 """How a training went, epoch by epoch; light to import, and plain values when written."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 
@@ -65,6 +65,27 @@ class History:
     place: str
     seconds: float
     notes: tuple[str, ...] = ()
+
+    @property
+    def taken(self) -> Epoch | None:
+        """The epoch whose weights were taken; None if there was none."""
+        return self.epochs[max(0, self.best - 1)] if self.epochs else None
+
+    def then(self, other: "History") -> "History":
+        """Return this training and one that went on with what it had taken, as one."""
+        so_far = self.epochs[: self.best]
+        seconds = so_far[-1].seconds if so_far else 0.0
+        later = (
+            replace(epoch, number=len(so_far) + epoch.number, seconds=round(seconds + epoch.seconds, 3))
+            for epoch in other.epochs
+        )
+        return replace(
+            other,
+            epochs=(*so_far, *later),
+            best=len(so_far) + other.best,
+            seconds=round(self.seconds + other.seconds, 3),
+            notes=(*self.notes, *other.notes),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""

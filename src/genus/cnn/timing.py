@@ -1,14 +1,17 @@
 """How long a network takes to learn: one step is measured, so that the rest can be foretold."""
 
+import copy
 import time
 
 import torch
+from torch import nn
 
 from genus.cnn.devices import Place
 from genus.cnn.losses import class_loss
 from genus.cnn.network import Network
 
 _FEW = 4  # images of the first try
+_SOME = 8  # images that are only looked at
 _TELLS = 0.2  # seconds; a step that took less says more about what comes once a step
 
 
@@ -38,6 +41,24 @@ def seconds_an_image(network: Network, place: Place, batch_size: int) -> float:
         n = batch_size
         seconds = _step(network, place, n)
     return seconds / n
+
+
+@torch.inference_mode()
+def seconds_a_picture(layers: nn.Module, size: int) -> float:
+    """Return how long PyTorch takes to compute layers of a picture of `size` pixels, on the processor.
+
+    Examples
+    --------
+    >>> 0 < seconds_a_picture(nn.Conv2d(3, 8, 3), 16) < 1
+    True
+    """
+    still = copy.deepcopy(layers).cpu().eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    images = torch.zeros(_SOME, 3, size, size).contiguous(memory_format=torch.channels_last)
+    begun = 0.0
+    for _ in range(2):  # the first run also finds memory
+        begun = time.perf_counter()
+        still(images)
+    return (time.perf_counter() - begun) / _SOME
 
 
 def _step(network: Network, place: Place, n: int) -> float:

@@ -7,8 +7,8 @@ import numpy as np
 
 from genus.estimators.activations import open_prefix
 from genus.estimators.network_options import NetworkOptions
-from genus.estimators.network_plan import Material, NetworkPlan, check_network, plan_network
-from genus.estimators.network_trainer import frozen_prefix, planned_network
+from genus.estimators.network_plan import Material, NetworkPlan, check_network, deeper_recipe, plan_network
+from genus.estimators.network_trainer import frozen_prefix, planned_network, trained_part
 from genus.features.feature_set import FeatureSet
 from genus.features.runtime import Runtime
 
@@ -64,15 +64,19 @@ def network_cost(
 
     place = choose_place(options.device, options.precision)  # type: ignore[arg-type]  # checked there
     plan = plan_network(options, material, on_processor=place.device.type == "cpu")
-    network = planned_network(plan, material.n_classes, seed=0)
+    whole = planned_network(plan, material.n_classes, seed=0)
+    network = trained_part(whole, plan)
     a_view = _prefix_seconds(plan, feature_set, runtime) * plan.n_views
     prepared = n_final * (decoding + a_view) / runtime.n_workers(n_final)
-    an_epoch = seconds_an_image(network, place, plan.recipe.batch_size) * plan.recipe.epochs
+    an_image = seconds_an_image(network, place, plan.recipe.batch_size) * plan.recipe.epochs
+    if plan.then_all == "always":
+        deeper = deeper_recipe(plan.recipe)
+        an_image += seconds_an_image(whole, place, deeper.batch_size) * deeper.epochs
     return NetworkCost(
         plan,
         place.name,
-        prepared + _SHARE_LEARNED_FROM * material.n_images * an_epoch,
-        n_final * an_epoch,
+        prepared + _SHARE_LEARNED_FROM * material.n_images * an_image,
+        n_final * an_image,
     )
 
 

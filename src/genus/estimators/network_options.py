@@ -1,7 +1,9 @@
 """What somebody wants of a network: little, since the rest follows from the images."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
+from typing import Any
 
 from genus.errors import ParameterError
 
@@ -30,9 +32,16 @@ class NetworkOptions:
     augment : str or None
         What is done to images while it learns (see `genus.cnn.augmentation.parse_augmentation`): "none", "light",
         "standard", "strong", "small", or one of them with changes, as in "standard,quarter_turns=true".
+    patience : int or None
+        End after so many epochs without a better score on the validation images, with the best weights; None: train to
+        the end, and take the last.
+    recipe : mapping or None
+        Anything else about how it is trained, by the names of `genus.cnn.recipe.Recipe`, as in
+        `{"optimizer": "sgd", "label_smoothing": 0.0}`; the options above have the last word.
     depth : {"auto", "last", "all"}, default "auto"
         Of fine-tuning EfficientNet-Lite: its last blocks only, behind a beginning that is computed once; or all of it,
-        which takes many times as long. "auto": all on an accelerator, the last ones on a processor.
+        which takes many times as long. "auto": all on an accelerator; on a processor the last ones, and then all if
+        there is a time budget that allows it. On a processor "all" begins with the last blocks, too.
     device : str, default "auto"
         "cpu", "cuda", "cuda:1", "mps".
     precision : {"auto", "float32", "bf16"}, default "auto"
@@ -54,6 +63,8 @@ class NetworkOptions:
     batch_size: int | None = None
     learning_rate: float | None = None
     augment: str | None = None
+    patience: int | None = None
+    recipe: Mapping[str, Any] | None = None
     depth: str = "auto"
     device: str = "auto"
     precision: str = "auto"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
@@ -26,6 +26,10 @@ _N_LAST = (
 )
 _VIEWS_ROOM = 16 << 30  # bytes of activations
 _N_VIEWS = 4
+_DEEPER_EPOCHS, _DEEPER_RATE = 0.25, 0.3  # of what trained the last blocks
+_THEN_ALL: dict[str, "ThenAll"] = {"last": "never", "auto": "time", "all": "always"}
+
+ThenAll = Literal["never", "time", "always"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,9 @@ class NetworkPlan:
         How many blocks behind its first layer stay as they are; None: all is trained.
     n_views : int
         How many views of each image go through these, if any do.
+    then_all : {"never", "time", "always"}
+        Whether all of the network is trained once its last blocks are: never, if the time that is left allows it, or
+        in any case.
     """
 
     network: str
@@ -73,6 +80,7 @@ class NetworkPlan:
     recipe: "Recipe"
     n_blocks: int | None
     n_views: int = 0
+    then_all: ThenAll = "never"
 
     @property
     def is_pretrained(self) -> bool:
@@ -156,15 +164,26 @@ def plan_network(options: NetworkOptions, material: Material, *, on_processor: b
     """
     name, size = _network(options, material)
     recipe = _changed(suitable_recipe(name, material.n_images, size), options)
-    wanted = options.depth == "last" or (options.depth == "auto" and on_processor)
-    if not wanted or not name.startswith(_PRETRAINED):
+    if not name.startswith(_PRETRAINED) or not (on_processor or options.depth == "last"):
         return NetworkPlan(name, size, recipe, None)
     from genus.weights.lite import lite_blocks
 
     n_blocks = len(lite_blocks(int(name[-1]))) - _N_LAST
-    return NetworkPlan(
-        name, size, recipe, n_blocks, _n_views(name, n_blocks, size, recipe, material.n_images)
-    )
+    n_views = _n_views(name, n_blocks, size, recipe, material.n_images)
+    return NetworkPlan(name, size, recipe, n_blocks, n_views, _THEN_ALL[options.depth])
+
+
+def deeper_recipe(recipe: "Recipe") -> "Recipe":
+    """Return the recipe for all of a network whose last blocks have been trained by another: shorter and gentler.
+
+    Examples
+    --------
+    >>> deeper = deeper_recipe(suitable_recipe("efficientnet-lite0", 1000, 224))
+    >>> deeper.epochs, deeper.learning_rate
+    (3, 0.0003)
+    """
+    epochs = max(1, round(recipe.epochs * _DEEPER_EPOCHS))
+    return replace(recipe, epochs=epochs, learning_rate=recipe.learning_rate * _DEEPER_RATE, head_rate=1.0)
 
 
 def _n_views(name: str, n_blocks: int, size: int, recipe: "Recipe", n_images: int) -> int:
@@ -242,15 +261,14 @@ def suitable_recipe(name: str, n_images: int, size: int) -> "Recipe":
 
 
 def _changed(recipe: "Recipe", options: NetworkOptions) -> "Recipe":
-    changes: dict[str, Any] = {
-        name: value
-        for name in ("epochs", "batch_size", "learning_rate")
-        if (value := getattr(options, name)) is not None
-    }
+    changes: dict[str, Any] = dict(options.recipe or {})
+    for name in ("epochs", "batch_size", "learning_rate", "patience"):
+        if (value := getattr(options, name)) is not None:
+            changes[name] = value
     if options.augment is not None:
         from genus.cnn.augmentation import parse_augmentation
 
         changes["augmentation"] = parse_augmentation(options.augment)
     if changes.get("learning_rate", 1) == 0:
         raise ParameterError("the learning rate must be above 0: nothing would be learned.")
-    return replace(recipe, **changes)
+    return type(recipe).from_dict({**recipe.to_dict(), **changes})

@@ -71,5 +71,5 @@ def help_training(
     trainer.train(own, validation, metric=metric, seconds=left)
     again = trainer.team.from_leader(None)
     if again is not None:
-        every, epochs = again
-        train_on_all(trainer, every, epochs, metric, seconds=wish.seconds())
+        every, stages = again
+        train_on_all(trainer, every, stages, metric, seconds=wish.seconds())

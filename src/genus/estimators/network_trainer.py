@@ -1,7 +1,9 @@
 """Trains a network on some of the images, as often as that is wanted; what the trainings share is made once."""
 
+import copy
 import hashlib
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +16,7 @@ from genus.errors import DataError
 from genus.estimators.activations import compute_activations
 from genus.estimators.learned import Learned
 from genus.estimators.network_options import NetworkOptions
-from genus.estimators.network_plan import NetworkPlan
+from genus.estimators.network_plan import NetworkPlan, deeper_recipe
 from genus.estimators.provenance import data_hash
 from genus.features.feature_set import FeatureSet, find_backbone
 from genus.features.lite import EfficientNetLite
@@ -27,10 +29,11 @@ from genus.progress import Progress
 if TYPE_CHECKING:
     from genus.cnn.devices import Place
     from genus.cnn.history import History
-    from genus.cnn.lesson import Judge
+    from genus.cnn.lesson import Judge, Lesson
     from genus.cnn.network import Network
     from genus.cnn.pixels import PixelStore
     from genus.cnn.processes import Team
+    from genus.cnn.recipe import Recipe
     from genus.cnn.training_examples import TrainingExamples
 
 Rows = NDArray[np.int64]
@@ -47,12 +50,15 @@ class TrainedNetwork:
     coef, intercept : (c, e) and (c,) float32
         Its last layer.
     history : History
+    stages : tuple of int
+        How many epochs of each stage led to it: of its last blocks, and then of all; or of one of them.
     """
 
     backbone: TrainedBackbone
     coef: NDArray[np.float32]
     intercept: NDArray[np.float32]
     history: "History"
+    stages: tuple[int, ...]
 
 
 class NetworkTrainer:
@@ -97,6 +103,7 @@ class NetworkTrainer:
         self.notes: list[str] = []
         self._store: PixelStore | None = None
         self._examples: TrainingExamples | None = None
+        self._frozen_seconds: float | None = None  # what its frozen beginning took, until that has been said
 
     def train(
         self,
@@ -105,10 +112,10 @@ class NetworkTrainer:
         *,
         metric: str,
         seconds: float | None = None,
-        epochs: int | None = None,
+        stages: Sequence[int] | None = None,
         name: str = "",
     ) -> TrainedNetwork:
-        """Train a new network.
+        """Train a new network; where its last blocks come first, all of it then if that is wanted, and kept if better.
 
         Parameters
         ----------
@@ -118,37 +125,93 @@ class NetworkTrainer:
             What for.
         seconds : float or None
             The time there is.
-        epochs : int or None
-            Other than the recipe's.
+        stages : sequence of int or None
+            So many epochs of each stage, none of which is left out; None: as planned.
         name : str
             Added to that of the checkpoint.
         """
-        from genus.cnn.lesson import Circumstances, Lesson
+        begun = time.perf_counter()
+
+        def left() -> float | None:
+            return None if seconds is None else seconds - (time.perf_counter() - begun)
+
+        whole = planned_network(self.plan, len(self.learned.classes), seed=self.seed)
+        network = trained_part(whole, self.plan)
+        examples = self.examples(None if seconds is None else seconds / 2)
+        self._say_what_was_saved(whole)
+        self._begin(network, examples, rows)
+        recipe, lesson = self.plan.recipe, self._lesson(examples, rows, validation, metric)
+        if stages is not None:
+            recipe = replace(recipe, epochs=stages[0])
+        history = self._run(network, lesson, recipe, left(), name)
+        first = self._finished(network, history, self.prefix)
+        epochs = self._epochs_of_all(whole, len(rows), history, left()) if stages is None else sum(stages[1:])
+        if not epochs:
+            return first
+        lesson = self._lesson(self._pictures(), rows, validation, metric)
+        recipe = replace(deeper_recipe(self.plan.recipe), epochs=epochs)
+        deeper = self._run(whole, lesson, recipe, left(), f"{name}.deeper")
+        second = self._finished(whole, history.then(deeper), None, history.best)
+        return self._better(first, second)
+
+    def _lesson(self, examples: "TrainingExamples", rows: Rows, validation: Rows, metric: str) -> "Lesson":
+        from genus.cnn.lesson import Lesson
+
+        return Lesson(examples, self.learned.y, rows, validation, self._judge(validation, metric))
+
+    def _run(
+        self, network: "Network", lesson: "Lesson", recipe: "Recipe", seconds: float | None, name: str
+    ) -> "History":
+        from genus.cnn.lesson import Circumstances
         from genus.cnn.training import train_network
 
-        recipe = self.plan.recipe if epochs is None else replace(self.plan.recipe, epochs=epochs)
-        begun = time.perf_counter()
-        network = planned_network(self.plan, len(self.learned.classes), seed=self.seed)
-        examples = self.examples(None if seconds is None else seconds / 2)
-        self._begin(network, examples, rows)
-        if seconds is not None:  # what was prepared took some of it
-            seconds = max(1.0, seconds - (time.perf_counter() - begun))
-        history = train_network(
-            network,
-            Lesson(examples, self.learned.y, rows, validation, self._judge(validation, metric)),
-            recipe,
-            Circumstances(
-                self.place,
-                seconds,
-                checkpoint=self._checkpoint(name),
-                resume=self.options.resume,
-                team=self.team,
-                progress=self.progress,
-            ),
-            seed=self.seed,
-            data=self._data_hash(rows, validation),
+        around = Circumstances(
+            self.place,
+            None if seconds is None else max(1.0, seconds),  # what was prepared took some of it
+            checkpoint=self._checkpoint(name),
+            resume=self.options.resume,
+            team=self.team,
+            progress=self.progress,
         )
-        return self._finished(network, history)
+        data = self._data_hash(lesson.rows, lesson.validation)
+        return train_network(network, lesson, recipe, around, seed=self.seed, data=data)
+
+    def _epochs_of_all(self, whole: "Network", n: int, history: "History", seconds: float | None) -> int:
+        """Return for how many epochs all of the network is trained after its last blocks; 0: not at all."""
+        then = self.plan.then_all
+        if then == "never" or history.stopped in ("time", "not finite"):
+            return 0
+        most = deeper_recipe(self.plan.recipe).epochs
+        if then == "always":
+            return most
+        if seconds is None:
+            return 0
+        from genus.cnn.timing import seconds_an_image
+
+        an_epoch = n * seconds_an_image(copy.deepcopy(whole), self.place, self.plan.recipe.batch_size)
+        found: int = self.team.from_leader(min(most, int(seconds / max(an_epoch, 1e-9))))
+        if not found:
+            self.notes.append(
+                f"all of it was not trained after its last blocks: an epoch takes {an_epoch:.0f} s, and "
+                f"{max(0.0, seconds):.0f} s were left"
+            )
+        return found
+
+    def _better(self, first: TrainedNetwork, second: TrainedNetwork) -> TrainedNetwork:
+        """Return the one that did better on the validation images; without any, the second."""
+        one, other = first.history.taken, second.history.taken
+        if one is None or other is None or second.history.stopped == "not finite":
+            return first
+        if one.validation_score is None or other.validation_score is None:
+            return second
+        as_good = other.validation_score == one.validation_score
+        less = (other.validation_loss or 0.0) < (one.validation_loss or 0.0)
+        better = other.validation_score > one.validation_score or (as_good and less)
+        self.notes.append(
+            f"all of it was trained after its last blocks: {other.validation_score:.2%} after "
+            f"{one.validation_score:.2%} in validation, so {'it' if better else 'the network before that'} is taken"
+        )
+        return second if better else first
 
     def examples(self, seconds: float | None = None) -> "TrainingExamples":
         """Decode the images, once, and run them through what is frozen, once; with so much time for it."""
@@ -170,6 +233,7 @@ class NetworkTrainer:
         plan, augmentation, prefix = self.plan, self.plan.recipe.augmentation, self.prefix
         if prefix is None:
             return self._pictures()
+        begun = time.perf_counter()
         views = compute_activations(
             self._pixels(),
             prefix,
@@ -180,10 +244,26 @@ class NetworkTrainer:
             runtime=self.runtime,
             progress=self.progress,
         )
+        self._frozen_seconds = time.perf_counter() - begun
         if len(views) < plan.n_views:
             self.notes.append(f"the time allowed for {len(views)} of {plan.n_views} views of each image only")
         n_classes = len(self.learned.classes)
         return ActivationExamples(views, augmentation, seed=self.seed, n_classes=n_classes)
+
+    def _say_what_was_saved(self, whole: "Network") -> None:
+        """Say once what the frozen beginning took, and would have taken in every epoch anew."""
+        took, plan = self._frozen_seconds, self.plan
+        if took is None or plan.n_blocks is None:
+            return
+        from genus.cnn.timing import seconds_a_picture
+
+        self._frozen_seconds = None
+        n = np.count_nonzero(~self.learned.division.marked_test)
+        an_epoch = n * seconds_a_picture(whole.split(plan.n_blocks)[0], plan.size)
+        self.notes.append(
+            f"its frozen beginning was computed once, in {took:.0f} s; computed anew by PyTorch in each of the "
+            f"{plan.recipe.epochs} epochs it would have taken about {an_epoch * plan.recipe.epochs:.0f} s"
+        )
 
     def _pixels(self) -> "PixelStore":
         from genus.cnn.pixels import Storage, enlarged, store_pixels
@@ -235,25 +315,33 @@ class NetworkTrainer:
             digest.update(np.ascontiguousarray(part, "<i8").tobytes())
         return digest.hexdigest()
 
-    def _finished(self, network: "Network", history: "History") -> TrainedNetwork:
+    def _finished(
+        self, network: "Network", history: "History", prefix: FrozenPrefix | None, before: int = 0
+    ) -> TrainedNetwork:
         from genus.cnn.export import classifier_weights, export_network
 
         coef, intercept = classifier_weights(network)
-        backbone = TrainedBackbone(export_network(network), self.plan.size, self.prefix)
-        return TrainedNetwork(backbone, coef, intercept, history)
+        backbone = TrainedBackbone(export_network(network), self.plan.size, prefix)
+        own = max(1, history.best - before)
+        return TrainedNetwork(backbone, coef, intercept, history, stages=(before, own) if before else (own,))
 
 
 _N_SHOWN = 2000  # pictures that a network may look at before it begins
 
 
 def planned_network(plan: NetworkPlan, n_classes: int, *, seed: int) -> "Network":
-    """Make the network, or the part of it that is trained."""
+    """Make the network."""
     from genus.cnn.layers import set_stochastic_depth
     from genus.cnn.networks import make_network
 
     whole = make_network(plan.network, n_classes, size=plan.size, random_state=seed)
     if plan.is_pretrained:
         set_stochastic_depth(whole, plan.recipe.stochastic_depth)
+    return whole
+
+
+def trained_part(whole: "Network", plan: NetworkPlan) -> "Network":
+    """Return the part of the network that is trained first, which shares its layers: all, or its last blocks."""
     return whole if plan.n_blocks is None else whole.split(plan.n_blocks)[1]
 
 

@@ -54,6 +54,7 @@ class NetworkTraining:
     seconds: Seconds
     progress: Progress
     team: "Team | None" = None
+    class_weight: str | None = None
 
 
 def enter_network(contest: Contest, wish: NetworkTraining) -> Contest:
@@ -128,9 +129,12 @@ def make_trainer(learned: Learned, feature_set: FeatureSet, wish: NetworkTrainin
     options = wish.options
     place = choose_place(options.device, options.precision)  # type: ignore[arg-type]  # checked there
     material = Material.of(learned.table.infos, n_images=len(learned.train), n_classes=len(learned.classes))
+    plan = plan_network(options, material, on_processor=place.device.type == "cpu")
+    if wish.class_weight == "balanced":
+        plan = replace(plan, recipe=replace(plan.recipe, class_weight="balanced"))
     return NetworkTrainer(
         learned,
-        plan_network(options, material, on_processor=place.device.type == "cpu"),
+        plan,
         options,
         feature_set,
         wish.runtime,
@@ -160,7 +164,7 @@ def _judged(
     best = best_way(ways, judges)
     result = NetworkResult(
         name=plan.network,
-        how=plan.how,
+        how=plan.how if len(trained.stages) == 1 else f"{plan.how}, then all of it",
         size=plan.size,
         metric=metric,
         head=contest.selection.winner_row.name,
@@ -228,9 +232,8 @@ def _learned_again(
     before: Contest,
 ) -> Contest:
     """Let the network learn from all images that may be learned from, by the recipe that was judged."""
-    epochs = max(1, judged.history.best)
-    trainer.team.from_leader((rows, epochs))
-    trained = train_on_all(trainer, rows, epochs, won.selection.metric, seconds=wish.seconds())
+    trainer.team.from_leader((rows, judged.stages))
+    trained = train_on_all(trainer, rows, judged.stages, won.selection.metric, seconds=wish.seconds())
     if not _is_as_good(trained, judged):
         return _noted(
             won, "the network that was judged is kept: learning again from all images did not go as well"
@@ -253,18 +256,18 @@ def _learned_again(
 
 
 def train_on_all(
-    trainer: NetworkTrainer, rows: Rows, epochs: int, metric: str, *, seconds: float | None
+    trainer: NetworkTrainer, rows: Rows, stages: Sequence[int], metric: str, *, seconds: float | None
 ) -> TrainedNetwork:
-    """Train on all images that may be learned from, for so many epochs; nothing is left to validate on."""
+    """Train on all images that may be learned from, for so many epochs a stage; nothing is left to validate on."""
     nothing = np.zeros(0, np.int64)
-    return trainer.train(rows, nothing, metric=metric, seconds=seconds, epochs=epochs, name=".all")
+    return trainer.train(rows, nothing, metric=metric, seconds=seconds, stages=stages, name=".all")
 
 
 def _is_as_good(trained: TrainedNetwork, judged: TrainedNetwork) -> bool:
     """Say whether a second training went as the first one did, up to the weights that were taken."""
-    if not trained.history.epochs or trained.history.stopped == "not finite":
+    taken = judged.history.taken
+    if taken is None or not trained.history.epochs or trained.history.stopped == "not finite":
         return False
-    taken = judged.history.epochs[max(0, judged.history.best - 1)]
     return trained.history.epochs[-1].loss <= _WORSE * taken.loss
 
 

@@ -197,6 +197,7 @@ def _network_training(
         left,
         progress,
         team,
+        options.class_weight,
     )
 
 
