@@ -177,9 +177,9 @@ class TestTables:
 
 
 def filled(row: dict[str, object]) -> dict[str, object]:
-    """A row without empty cells, its numbers to five digits: Parquet keeps 32 bits, text six digits."""
+    """A row without empty cells, its numbers to the six digits that all keep: Parquet has 32 bits."""
     cells = {key: value for key, value in row.items() if value not in (None, "")}
-    return {k: round(float(str(v)), 5) if k.startswith("confidence") else v for k, v in cells.items()}
+    return {k: round(float(str(v)), 6) if k.startswith("confidence") else v for k, v in cells.items()}
 
 
 def test_without_a_model_the_built_in_one_answers(here: Path) -> None:

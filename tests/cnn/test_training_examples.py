@@ -14,6 +14,7 @@ from genus.cnn.training_examples import ActivationExamples  # noqa: E402
 
 CPU = torch.device("cpu")
 N, N_VIEWS, SHAPE = 40, 3, (2, 4, 6)
+MIRRORED = Augmentation(mirror="random")
 
 
 def views(n_views: int = N_VIEWS) -> list[np.ndarray]:
@@ -24,8 +25,8 @@ def views(n_views: int = N_VIEWS) -> list[np.ndarray]:
     return list(found)
 
 
-def activations(**more: Any) -> ActivationExamples:
-    return ActivationExamples(views(more.pop("n_views", N_VIEWS)), n_classes=3, **more)
+def activations(augmentation: Augmentation = MIRRORED, **more: Any) -> ActivationExamples:
+    return ActivationExamples(views(), augmentation, n_classes=3, **more)
 
 
 def seen(examples: Any, rows: list[int], epoch: int = 0, size: int = 100) -> np.ndarray:
@@ -65,7 +66,7 @@ class TestActivations:
         assert len(ways) == 2 * N_VIEWS
 
     def test_nothing_is_mirrored_where_that_is_not_wanted(self) -> None:
-        assert not which(seen(activations(mirror=False), list(range(N))))[1].any()
+        assert not which(seen(activations(Augmentation()), list(range(N))))[1].any()
 
     def test_as_they_are_the_images_are_the_first_view(self) -> None:
         rows = np.array([3, 1, 30])
@@ -76,14 +77,17 @@ class TestActivations:
         stored = np.stack(views())
         mapped = np.memmap(tmp_path / "views", np.float16, "w+", shape=stored.shape)
         mapped[:] = stored
-        examples = ActivationExamples(list(mapped), n_classes=3)
+        examples = ActivationExamples(list(mapped), MIRRORED, n_classes=3)
         rows = list(range(N))
         np.testing.assert_array_equal(seen(examples, rows), seen(activations(), rows))
 
-    def test_they_are_not_mixed(self) -> None:
-        images, targets = torch.zeros(2, *SHAPE), torch.tensor([2, 0])
-        mixed = activations().mix(images, targets, 0, np.array([0, 1]))
-        assert mixed.images is images and mixed.targets.tolist() == [[0, 0, 1], [1, 0, 0]]
+    def test_they_are_mixed_only_where_that_is_wanted(self) -> None:
+        images, targets = torch.arange(8.0)[:, None, None, None] * torch.ones(8, *SHAPE), torch.arange(8) % 3
+        kept = activations().mix(images, targets, 0, np.arange(8))
+        assert torch.equal(kept.images, images) and kept.targets.argmax(1).tolist() == targets.tolist()
+        mixed = activations(Augmentation(mixup=1.0)).mix(images, targets, 0, np.arange(8))
+        assert not torch.equal(mixed.images, images)
+        assert torch.allclose(mixed.targets.sum(1), torch.ones(8))
 
 
 class TestPixels:

@@ -6,8 +6,8 @@ from genus.cli.verbs import HELP_OPTIONS, LazyVerbs, help_of
 
 VERBS = {
     "describe": "List the layers of a network.",
-    "show": "Show the filters of a model, and what each layer makes of an image.",
-    "augment": "Show what augmentation makes of images.",
+    "show": "Show the filters of a network's layers, and what each layer makes of an image.",
+    "augment": "Show what augmentation does to your own images, before a network is trained with it.",
 }
 """Each verb with the first line of its help."""
 

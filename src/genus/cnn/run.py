@@ -310,7 +310,7 @@ def sparkline(values: list[float]) -> str:
     Examples
     --------
     >>> sparkline([0.1, 0.5, 0.9])
-    '▁▄█'
+    '▁▅█'
     """
     low, high = min(values), max(values)
     span = max(high - low, 1e-12)
