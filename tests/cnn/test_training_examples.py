@@ -82,7 +82,8 @@ class TestActivations:
         np.testing.assert_array_equal(seen(examples, rows), seen(activations(), rows))
 
     def test_they_are_mixed_only_where_that_is_wanted(self) -> None:
-        images, targets = torch.arange(8.0)[:, None, None, None] * torch.ones(8, *SHAPE), torch.arange(8) % 3
+        images = torch.arange(8.0)[:, None, None, None].expand(8, 2, 4, 4)
+        targets = torch.arange(8) % 3
         kept = activations().mix(images, targets, 0, np.arange(8))
         assert torch.equal(kept.images, images) and kept.targets.argmax(1).tolist() == targets.tolist()
         mixed = activations(Augmentation(mixup=1.0)).mix(images, targets, 0, np.arange(8))

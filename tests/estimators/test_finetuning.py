@@ -86,16 +86,19 @@ class TestLastBlocks:
         )
 
 
+@pytest.fixture(scope="module")
+def deeper() -> ImageClassifier:
+    X, y = pictures(N, side=64, n_classes=3)
+    return beside(WEAK, finetuned(depth="all", batch_size=12, learning_rate=3e-4), refit=True).fit(X, y)
+
+
 class TestThenAll:
     """Where that is wanted, or time allows it, all of the network is trained after its last blocks."""
 
-    @pytest.fixture(scope="class")
-    def deeper(self) -> ImageClassifier:
-        X, y = pictures(N, side=64, n_classes=3)
-        return beside(WEAK, finetuned(depth="all", batch_size=12, learning_rate=3e-4), refit=True).fit(X, y)
-
     def test_the_better_one_is_taken_and_both_scores_are_said(self, deeper: ImageClassifier) -> None:
-        said = [note for note in deeper.result_.notes if "all of it was trained after its last blocks" in note]
+        said = [
+            note for note in deeper.result_.notes if "all of it was trained after its last blocks" in note
+        ]
         assert len(said) == 1 and "in validation" in said[0]
         found, epochs = network(deeper), network(deeper).history["epochs"]
         went_on = found.how.endswith("then all of it")

@@ -152,9 +152,7 @@ class TestPlan:
         with pytest.raises(ParameterError, match="a recipe knows no speed"):
             planned(NetworkOptions("resnet10", recipe={"speed": 3}))
 
-    @pytest.mark.parametrize(
-        ("depth", "then"), [("last", "never"), ("auto", "time"), ("all", "always")]
-    )
+    @pytest.mark.parametrize(("depth", "then"), [("last", "never"), ("auto", "time"), ("all", "always")])
     def test_on_a_processor_all_of_a_network_comes_after_its_last_blocks(self, depth: str, then: str) -> None:
         assert planned(NetworkOptions(depth=depth)).then_all == then
 
