@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch", reason="PyTorch, the extra cnn, is not inst
 
 from genus.cnn.augment import Augmenter  # noqa: E402
 from genus.cnn.augmentation import Augmentation  # noqa: E402
-from genus.cnn.mixing import Mixed, _on_device, make_recipe, mix_images, soft_targets  # noqa: E402
+from genus.cnn.mixing import Mixed, _on_device, make_blend, mix_images, soft_targets  # noqa: E402
 from genus.errors import ParameterError  # noqa: E402
 
 from .image_batches import difference, photos  # noqa: E402
@@ -70,10 +70,10 @@ def test_images_are_what_the_shares_say(way: str) -> None:
 
 @each
 def test_nobody_is_mixed_with_itself_and_everybody_is_a_partner_once(way: str) -> None:
-    recipe = make_recipe(WAYS[way], 48, 3, 4, np.arange(100))
-    own = recipe.partners == np.arange(100)
-    assert (recipe.shares[own] == 1).all() and (recipe.shares[~own] < 1).all()
-    assert len(np.unique(recipe.partners[~own])) == (~own).sum()
+    blend = make_blend(WAYS[way], 48, 3, 4, np.arange(100))
+    own = blend.partners == np.arange(100)
+    assert (blend.shares[own] == 1).all() and (blend.shares[~own] < 1).all()
+    assert len(np.unique(blend.partners[~own])) == (~own).sum()
 
 
 def test_epochs_have_other_partners() -> None:
@@ -82,22 +82,22 @@ def test_epochs_have_other_partners() -> None:
 
 
 def test_a_blend_is_more_the_image_itself_than_the_other() -> None:
-    recipe = make_recipe(WAYS["mixup"], 48, 0, 0, np.arange(500))
-    assert recipe.shares.min() >= 0.5
+    blend = make_blend(WAYS["mixup"], 48, 0, 0, np.arange(500))
+    assert blend.shares.min() >= 0.5
 
 
 def test_shares_have_the_distribution_of_the_paper() -> None:
-    recipe = make_recipe(Augmentation(mixup=1.0), 48, 0, 0, np.arange(4000))
-    assert abs(recipe.shares.mean() - 0.75) < 0.01, "the larger of two parts of one, cut anywhere"
-    recipe = make_recipe(Augmentation(cutmix=1.0), 256, 0, 0, np.arange(4000))
-    boxes = recipe.boxes
+    blend = make_blend(Augmentation(mixup=1.0), 48, 0, 0, np.arange(4000))
+    assert abs(blend.shares.mean() - 0.75) < 0.01, "the larger of two parts of one, cut anywhere"
+    blend = make_blend(Augmentation(cutmix=1.0), 256, 0, 0, np.arange(4000))
+    boxes = blend.boxes
     area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]) / 256**2
-    assert np.allclose(recipe.shares, 1 - area), "the share is what is left after the edge has cut the box"
+    assert np.allclose(blend.shares, 1 - area), "the share is what is left after the edge has cut the box"
 
 
 def test_some_images_may_be_left_alone() -> None:
-    recipe = make_recipe(WAYS["sometimes"], 48, 0, 0, np.arange(1000))
-    assert 0.4 < (recipe.shares == 1).mean() < 0.6
+    blend = make_blend(WAYS["sometimes"], 48, 0, 0, np.arange(1000))
+    assert 0.4 < (blend.shares == 1).mean() < 0.6
 
 
 def test_without_mixing_images_stay_themselves() -> None:
@@ -129,8 +129,8 @@ def test_what_is_unknown_of_either_image_is_unknown_of_both(way: str) -> None:
 @each
 def test_an_accelerator_would_mix_the_same(way: str) -> None:
     pictures = photos(20).permute(0, 2, 3, 1)
-    recipe = make_recipe(WAYS[way], 48, 0, 0, PLACES)
-    on_device = _on_device(pictures, recipe).permute(0, 3, 1, 2)
+    blend = make_blend(WAYS[way], 48, 0, 0, PLACES)
+    on_device = _on_device(pictures, blend).permute(0, 3, 1, 2)
     assert (on_device.int() - mixed(way).images.int()).abs().max() <= 1
 
 

@@ -48,7 +48,7 @@ class Mixed:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Recipe:
+class Blend:
     """How n images are mixed.
 
     Attributes
@@ -127,10 +127,10 @@ def mix_images(
     pictures = as_pictures(images)
     if pictures.shape[1] != pictures.shape[2]:
         raise ParameterError(f"images to be mixed must be square, not {tuple(pictures.shape[1:3])}.")
-    recipe = make_recipe(augmentation, pictures.shape[1], seed, epoch, places)
-    mixed = (_on_processor if pictures.device.type == "cpu" else _on_device)(pictures, recipe)
-    partners = torch.from_numpy(recipe.partners).to(soft.device)
-    shares = torch.from_numpy(recipe.shares.astype(np.float32)).to(soft.device)
+    blend = make_blend(augmentation, pictures.shape[1], seed, epoch, places)
+    mixed = (_on_processor if pictures.device.type == "cpu" else _on_device)(pictures, blend)
+    partners = torch.from_numpy(blend.partners).to(soft.device)
+    shares = torch.from_numpy(blend.shares.astype(np.float32)).to(soft.device)
     return Mixed(as_images(mixed, like=images), _mixed_targets(soft, partners, shares), partners, shares)
 
 
@@ -167,11 +167,11 @@ def mix_maps(
     soft = soft_targets(targets, n_classes)
     if not augmentation.mixes:
         return unmixed(maps, soft)
-    recipe = make_recipe(augmentation, maps.shape[2], seed, epoch, as_indices(indices))
-    partners = torch.from_numpy(recipe.partners).to(maps.device)
-    shares = torch.from_numpy(recipe.shares.astype(np.float32)).to(maps.device)
+    blend = make_blend(augmentation, maps.shape[2], seed, epoch, as_indices(indices))
+    partners = torch.from_numpy(blend.partners).to(maps.device)
+    shares = torch.from_numpy(blend.shares.astype(np.float32)).to(maps.device)
     others = maps[partners]
-    inside = inside_boxes(recipe.boxes, maps.shape[2], maps.device)[:, None]
+    inside = inside_boxes(blend.boxes, maps.shape[2], maps.device)[:, None]
     is_cut = inside.flatten(1).any(1)[:, None, None, None]
     own = shares[:, None, None, None]
     mixed = torch.where(is_cut, torch.where(inside, others, maps), own * maps + (1 - own) * others)
@@ -210,16 +210,16 @@ def soft_targets(targets: Tensor, n_classes: int | None = None) -> Tensor:
     return functional.one_hot(codes, n_classes).float()
 
 
-def make_recipe(
+def make_blend(
     augmentation: Augmentation, side: int, seed: int, epoch: int, indices: NDArray[np.int64]
-) -> Recipe:
+) -> Blend:
     """Look up how the images of a batch are mixed."""
     from scipy.special import betaincinv
 
     chance = Chance.of(seed, epoch, indices)
     n = len(indices)
     if not n:
-        return Recipe(indices, np.ones(0), np.zeros((0, 4), np.int64))
+        return Blend(indices, np.ones(0), np.zeros((0, 4), np.int64))
     both = augmentation.mixup > 0 and augmentation.cutmix > 0
     is_cut = chance.happens(Stream.MIX_KIND, 0.5 if both else float(augmentation.cutmix > 0))
     alpha = np.where(is_cut, augmentation.cutmix, augmentation.mixup)
@@ -235,7 +235,7 @@ def make_recipe(
     partners = np.empty(n, np.int64)
     partners[ring] = np.roll(ring, -1)  # the next one in a random ring: nobody but a lone image meets itself
     partners = np.where(shares < 1, partners, np.arange(n))
-    return Recipe(partners, np.where(partners == np.arange(n), 1.0, shares), boxes)
+    return Blend(partners, np.where(partners == np.arange(n), 1.0, shares), boxes)
 
 
 def _mixed_targets(soft: Tensor, partners: Tensor, shares: Tensor) -> Tensor:
@@ -245,16 +245,16 @@ def _mixed_targets(soft: Tensor, partners: Tensor, shares: Tensor) -> Tensor:
     return torch.where(unknown, torch.full_like(mixed, UNKNOWN), mixed)
 
 
-def _on_processor(pictures: Tensor, recipe: Recipe) -> Tensor:
+def _on_processor(pictures: Tensor, blend: Blend) -> Tensor:
     before, result = pictures.numpy(), torch.empty_like(pictures)
     after = result.numpy()
-    is_cut = (recipe.boxes[:, 2] > recipe.boxes[:, 0]) & (recipe.boxes[:, 3] > recipe.boxes[:, 1])
+    is_cut = (blend.boxes[:, 2] > blend.boxes[:, 0]) & (blend.boxes[:, 3] > blend.boxes[:, 1])
 
     def work(rows: range) -> None:
         for i in rows:
-            other, share = before[recipe.partners[i]], float(recipe.shares[i])
+            other, share = before[blend.partners[i]], float(blend.shares[i])
             if is_cut[i]:
-                top, left, bottom, right = recipe.boxes[i]
+                top, left, bottom, right = blend.boxes[i]
                 after[i] = before[i]
                 after[i, top:bottom, left:right] = other[top:bottom, left:right]
             elif share < 1:
@@ -266,11 +266,11 @@ def _on_processor(pictures: Tensor, recipe: Recipe) -> Tensor:
     return result
 
 
-def _on_device(pictures: Tensor, recipe: Recipe) -> Tensor:
-    others = pictures[torch.from_numpy(recipe.partners).to(pictures.device)]
-    inside = inside_boxes(recipe.boxes, pictures.shape[1], pictures.device)
+def _on_device(pictures: Tensor, blend: Blend) -> Tensor:
+    others = pictures[torch.from_numpy(blend.partners).to(pictures.device)]
+    inside = inside_boxes(blend.boxes, pictures.shape[1], pictures.device)
     is_cut = inside.flatten(1).any(1)[:, None, None, None]
-    share = torch.from_numpy(recipe.shares.astype(np.float32)).to(pictures.device)[:, None, None, None]
+    share = torch.from_numpy(blend.shares.astype(np.float32)).to(pictures.device)[:, None, None, None]
     blended = share * pictures.float() + (1 - share) * others.float()
     blended = blended.round().clamp(0, 255).to(torch.uint8)
     return torch.where(is_cut, torch.where(inside[:, :, :, None], others, pictures), blended)

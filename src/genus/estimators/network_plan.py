@@ -180,7 +180,7 @@ def deeper_recipe(recipe: "Recipe") -> "Recipe":
     --------
     >>> deeper = deeper_recipe(suitable_recipe("efficientnet-lite0", 1000, 224))
     >>> deeper.epochs, deeper.learning_rate
-    (3, 0.0003)
+    (2, 0.0003)
     """
     epochs = max(1, round(recipe.epochs * _DEEPER_EPOCHS))
     return replace(recipe, epochs=epochs, learning_rate=recipe.learning_rate * _DEEPER_RATE, head_rate=1.0)
@@ -241,7 +241,7 @@ def suitable_recipe(name: str, n_images: int, size: int) -> "Recipe":
         )
     if is_pretrained(name):
         return Recipe(
-            epochs=12,
+            epochs=10,
             batch_size=32,
             learning_rate=1e-3,
             head_rate=3.0,

@@ -97,7 +97,7 @@ def weight_scales(kernel: NDArray[np.float32]) -> NDArray[np.float32]:
 
     Notes
     -----
-    `benchmarks/calibrate_int8.py --processors` measures what it gives and costs.
+    How near the networks stay to float32 with it is held by the tests, on whatever processor these run.
 
     Examples
     --------
