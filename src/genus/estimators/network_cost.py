@@ -7,7 +7,14 @@ import numpy as np
 
 from genus.estimators.activations import open_prefix
 from genus.estimators.network_options import NetworkOptions
-from genus.estimators.network_plan import Material, NetworkPlan, check_network, deeper_recipe, plan_network
+from genus.estimators.network_plan import (
+    Material,
+    NetworkPlan,
+    check_network,
+    deeper_recipe,
+    plan_network,
+    recipe_to_go_on,
+)
 from genus.estimators.network_trainer import frozen_prefix, planned_network, trained_part
 from genus.features.feature_set import FeatureSet
 from genus.features.runtime import Runtime
@@ -26,7 +33,7 @@ class NetworkCost:
     device : str
         Where it would be trained, and with which numbers.
     seconds, seconds_again : float
-        Until the network can be compared; and for learning again from all images, should it be taken.
+        Until the network can be compared; and for going on with all images, should it be taken.
     """
 
     plan: NetworkPlan
@@ -76,7 +83,7 @@ def network_cost(
         plan,
         place.name,
         prepared + _SHARE_LEARNED_FROM * material.n_images * an_image,
-        n_final * an_image,
+        n_final * an_image * recipe_to_go_on(plan.recipe, plan.recipe.epochs).epochs / plan.recipe.epochs,
     )
 
 

@@ -71,7 +71,7 @@ def network_features(
     progress : Progress
     """
     size = trained.backbone.native_size
-    branch = Branch(f"{name}-{_TRAINED}", size, trained=trained.backbone)
+    branch = Branch(f"{name}-{_TRAINED}", size, mirror=trained.mirror, trained=trained.backbone)
     precision = "float32" if beside is None else beside.precision
     seen = Preprocess(size, size) if beside is None else beside.preprocess
     own = FeatureSet((branch,), precision, seen)

@@ -27,6 +27,7 @@ _N_LAST = (
 _VIEWS_ROOM = 16 << 30  # bytes of activations
 _N_VIEWS = 4
 _DEEPER_EPOCHS, _DEEPER_RATE = 0.25, 0.3  # of what trained the last blocks
+_ON_EPOCHS, _ON_RATE = 0.3, 0.5  # of what trained the network that goes on with all images
 _THEN_ALL: dict[str, "ThenAll"] = {"last": "never", "auto": "time", "all": "always"}
 
 ThenAll = Literal["never", "time", "always"]
@@ -184,6 +185,23 @@ def deeper_recipe(recipe: "Recipe") -> "Recipe":
     """
     epochs = max(1, round(recipe.epochs * _DEEPER_EPOCHS))
     return replace(recipe, epochs=epochs, learning_rate=recipe.learning_rate * _DEEPER_RATE, head_rate=1.0)
+
+
+def recipe_to_go_on(recipe: "Recipe", n_epochs: int) -> "Recipe":
+    """Return the recipe for a network that goes on, with more images, after so many epochs with some.
+
+    Examples
+    --------
+    >>> recipe = recipe_to_go_on(suitable_recipe("efficientnet-lite0", 1000, 224), 10)
+    >>> recipe.epochs, recipe.learning_rate
+    (3, 0.0005)
+    """
+    return replace(
+        recipe,
+        epochs=max(1, round(n_epochs * _ON_EPOCHS)),
+        learning_rate=recipe.learning_rate * _ON_RATE,
+        patience=None,
+    )
 
 
 def _n_views(name: str, n_blocks: int, size: int, recipe: "Recipe", n_images: int) -> int:

@@ -13,7 +13,6 @@ from genus.estimators.network_training import (
     divided,
     make_trainer,
     seconds_for_network,
-    train_on_all,
 )
 from genus.features.feature_set import FeatureSet
 
@@ -71,5 +70,5 @@ def help_training(
     trainer.train(own, validation, metric=metric, seconds=left)
     again = trainer.team.from_leader(None)
     if again is not None:
-        every, stages = again
-        train_on_all(trainer, every, stages, metric, seconds=wish.seconds())
+        every, n_epochs = again
+        trainer.go_on(every, metric=metric, n_epochs=n_epochs, seconds=wish.seconds())

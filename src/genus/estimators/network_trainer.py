@@ -3,7 +3,6 @@
 import copy
 import hashlib
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from genus.errors import DataError
 from genus.estimators.activations import compute_activations
 from genus.estimators.learned import Learned
 from genus.estimators.network_options import NetworkOptions
-from genus.estimators.network_plan import NetworkPlan, deeper_recipe
+from genus.estimators.network_plan import NetworkPlan, deeper_recipe, recipe_to_go_on
 from genus.estimators.provenance import data_hash
 from genus.features.feature_set import FeatureSet, find_backbone
 from genus.features.lite import EfficientNetLite
@@ -50,15 +49,15 @@ class TrainedNetwork:
     coef, intercept : (c, e) and (c,) float32
         Its last layer.
     history : History
-    stages : tuple of int
-        How many epochs of each stage led to it: of its last blocks, and then of all; or of one of them.
+    mirror : bool
+        Whether it looks at each picture a second time, mirrored, as it did in training.
     """
 
     backbone: TrainedBackbone
     coef: NDArray[np.float32]
     intercept: NDArray[np.float32]
     history: "History"
-    stages: tuple[int, ...]
+    mirror: bool
 
 
 class NetworkTrainer:
@@ -103,6 +102,7 @@ class NetworkTrainer:
         self.notes: list[str] = []
         self._store: PixelStore | None = None
         self._examples: TrainingExamples | None = None
+        self._taken: Network | None = None
         self._frozen_seconds: float | None = None  # what its frozen beginning took, until that has been said
 
     def train(
@@ -112,8 +112,6 @@ class NetworkTrainer:
         *,
         metric: str,
         seconds: float | None = None,
-        stages: Sequence[int] | None = None,
-        name: str = "",
     ) -> TrainedNetwork:
         """Train a new network; where its last blocks come first, all of it then if that is wanted, and kept if better.
 
@@ -125,10 +123,6 @@ class NetworkTrainer:
             What for.
         seconds : float or None
             The time there is.
-        stages : sequence of int or None
-            So many epochs of each stage, none of which is left out; None: as planned.
-        name : str
-            Added to that of the checkpoint.
         """
         begun = time.perf_counter()
 
@@ -140,19 +134,42 @@ class NetworkTrainer:
         examples = self.examples(None if seconds is None else seconds / 2)
         self._say_what_was_saved(whole)
         self._begin(network, examples, rows)
-        recipe, lesson = self.plan.recipe, self._lesson(examples, rows, validation, metric)
-        if stages is not None:
-            recipe = replace(recipe, epochs=stages[0])
-        history = self._run(network, lesson, recipe, left(), name)
-        first = self._finished(network, history, self.prefix)
-        epochs = self._epochs_of_all(whole, len(rows), history, left()) if stages is None else sum(stages[1:])
+        lesson = self._lesson(examples, rows, validation, metric)
+        history = self._run(network, lesson, self.plan.recipe, left())
+        self._taken, first = network, self._finished(network, history)
+        epochs = self._epochs_of_all(whole, len(rows), history, left())
         if not epochs:
             return first
+        self._taken = copy.deepcopy(network)  # its layers are about to change
         lesson = self._lesson(self._pictures(), rows, validation, metric)
         recipe = replace(deeper_recipe(self.plan.recipe), epochs=epochs)
-        deeper = self._run(whole, lesson, recipe, left(), f"{name}.deeper")
-        second = self._finished(whole, history.then(deeper), None, history.best)
-        return self._better(first, second)
+        second = self._finished(whole, history.then(self._run(whole, lesson, recipe, left(), ".deeper")))
+        if not self._is_better(second.history, first.history):
+            return first
+        self._taken = whole
+        return second
+
+    def go_on(
+        self, rows: Rows, *, metric: str, n_epochs: int, seconds: float | None = None
+    ) -> TrainedNetwork:
+        """Let the network that `train` has returned go on with more images, all that may be learned from.
+
+        Parameters
+        ----------
+        rows : (k,) int64
+        metric : str
+        n_epochs : int
+            How many there were until it was taken.
+        seconds : float or None
+            The time there is.
+        """
+        network = self._taken
+        if network is None:
+            raise RuntimeError("nothing was trained that could go on")
+        examples = self._pictures() if network.reads_pixels else self.examples()
+        lesson = self._lesson(examples, rows, np.zeros(0, np.int64), metric)
+        recipe = recipe_to_go_on(self.plan.recipe, n_epochs)
+        return self._finished(network, self._run(network, lesson, recipe, seconds, ".all"))
 
     def _lesson(self, examples: "TrainingExamples", rows: Rows, validation: Rows, metric: str) -> "Lesson":
         from genus.cnn.lesson import Lesson
@@ -160,7 +177,7 @@ class NetworkTrainer:
         return Lesson(examples, self.learned.y, rows, validation, self._judge(validation, metric))
 
     def _run(
-        self, network: "Network", lesson: "Lesson", recipe: "Recipe", seconds: float | None, name: str
+        self, network: "Network", lesson: "Lesson", recipe: "Recipe", seconds: float | None, name: str = ""
     ) -> "History":
         from genus.cnn.lesson import Circumstances
         from genus.cnn.training import train_network
@@ -197,21 +214,21 @@ class NetworkTrainer:
             )
         return found
 
-    def _better(self, first: TrainedNetwork, second: TrainedNetwork) -> TrainedNetwork:
-        """Return the one that did better on the validation images; without any, the second."""
-        one, other = first.history.taken, second.history.taken
-        if one is None or other is None or second.history.stopped == "not finite":
-            return first
-        if one.validation_score is None or other.validation_score is None:
-            return second
-        as_good = other.validation_score == one.validation_score
-        less = (other.validation_loss or 0.0) < (one.validation_loss or 0.0)
-        better = other.validation_score > one.validation_score or (as_good and less)
+    def _is_better(self, deeper: "History", before: "History") -> bool:
+        """Say whether all of the network did better on the validation images than its last blocks had."""
+        new, old = deeper.taken, before.taken
+        if new is None or old is None or deeper.stopped == "not finite":
+            return False
+        if new.validation_score is None or old.validation_score is None:
+            return False
+        as_good = new.validation_score == old.validation_score
+        less = (new.validation_loss or 0.0) < (old.validation_loss or 0.0)
+        better = new.validation_score > old.validation_score or (as_good and less)
         self.notes.append(
-            f"all of it was trained after its last blocks: {other.validation_score:.2%} after "
-            f"{one.validation_score:.2%} in validation, so {'it' if better else 'the network before that'} is taken"
+            f"all of it was trained after its last blocks: {new.validation_score:.2%} after "
+            f"{old.validation_score:.2%} in validation, so {'it' if better else 'the network before that'} is taken"
         )
-        return second if better else first
+        return better
 
     def examples(self, seconds: float | None = None) -> "TrainingExamples":
         """Decode the images, once, and run them through what is frozen, once; with so much time for it."""
@@ -315,15 +332,14 @@ class NetworkTrainer:
             digest.update(np.ascontiguousarray(part, "<i8").tobytes())
         return digest.hexdigest()
 
-    def _finished(
-        self, network: "Network", history: "History", prefix: FrozenPrefix | None, before: int = 0
-    ) -> TrainedNetwork:
+    def _finished(self, network: "Network", history: "History") -> TrainedNetwork:
         from genus.cnn.export import classifier_weights, export_network
 
         coef, intercept = classifier_weights(network)
+        prefix = None if network.reads_pixels else self.prefix
         backbone = TrainedBackbone(export_network(network), self.plan.size, prefix)
-        own = max(1, history.best - before)
-        return TrainedNetwork(backbone, coef, intercept, history, stages=(before, own) if before else (own,))
+        mirror = self.plan.recipe.augmentation.mirror != "off"
+        return TrainedNetwork(backbone, coef, intercept, history, mirror)
 
 
 _N_SHOWN = 2000  # pictures that a network may look at before it begins

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 Rows = NDArray[np.int64]
 Seconds = Callable[[], float | None]
 
-_WORSE = 1.25  # times the judged network's loss, above which one that learned again is not taken
+_WORSE = 1.25  # times the judged network's loss, above which one that went on is not taken
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,9 +162,10 @@ def _judged(
     )
     ways = ways_to_classify(contest, trained, alone, beside, judges)
     best = best_way(ways, judges)
+    is_deeper = trainer.prefix is not None and trained.backbone.prefix is None
     result = NetworkResult(
         name=plan.network,
-        how=plan.how if len(trained.stages) == 1 else f"{plan.how}, then all of it",
+        how=f"{plan.how}, then all of it" if is_deeper else plan.how,
         size=plan.size,
         metric=metric,
         head=contest.selection.winner_row.name,
@@ -231,13 +232,13 @@ def _learned_again(
     wish: NetworkTraining,
     before: Contest,
 ) -> Contest:
-    """Let the network learn from all images that may be learned from, by the recipe that was judged."""
-    trainer.team.from_leader((rows, judged.stages))
-    trained = train_on_all(trainer, rows, judged.stages, won.selection.metric, seconds=wish.seconds())
+    """Let the network go on with all images that may be learned from: those that have judged it among them."""
+    n_epochs = judged.history.best
+    trainer.team.from_leader((rows, n_epochs))
+    metric = won.selection.metric
+    trained = trainer.go_on(rows, metric=metric, n_epochs=n_epochs, seconds=wish.seconds())
     if not _is_as_good(trained, judged):
-        return _noted(
-            won, "the network that was judged is kept: learning again from all images did not go as well"
-        )
+        return _noted(won, "the network that was judged is kept: going on with all images did not go as well")
     found = network_features(
         trainer.plan.network,
         trained,
@@ -255,16 +256,8 @@ def _learned_again(
     )
 
 
-def train_on_all(
-    trainer: NetworkTrainer, rows: Rows, stages: Sequence[int], metric: str, *, seconds: float | None
-) -> TrainedNetwork:
-    """Train on all images that may be learned from, for so many epochs a stage; nothing is left to validate on."""
-    nothing = np.zeros(0, np.int64)
-    return trainer.train(rows, nothing, metric=metric, seconds=seconds, stages=stages, name=".all")
-
-
 def _is_as_good(trained: TrainedNetwork, judged: TrainedNetwork) -> bool:
-    """Say whether a second training went as the first one did, up to the weights that were taken."""
+    """Say whether going on went on from where the first training ended."""
     taken = judged.history.taken
     if taken is None or not trained.history.epochs or trained.history.stopped == "not finite":
         return False

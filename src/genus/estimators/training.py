@@ -165,7 +165,7 @@ def _result(
         uncalibrated=uncalibrated_bins(learned, judged),
         learning_curve=curve,
         left_out=() if decision.unknown is None else decision.unknown.left_out,
-        # a network that has won learns again from all images: the file's features are no longer those that were judged
+        # a network that has won goes on with all images: the file's features are no longer those that were judged
         judged=None if is_judged_in_turn(learned) or contest.network_won else judged,
         network=contest.network,
     )
