@@ -3,8 +3,8 @@
 `python benchmarks/cnn.py [--only scratch finetune prefix] [--quick]`
 
 scratch: CIFAR-10 from nothing: accuracy on the 10,000 test images against wall time, of the speed-run network as Genus
-trains it, in fifteen minutes at most; in the same run the tutorial's network in a plain PyTorch loop, and how many images a second the speed-run
-network sees when it is trained in plain float32 eager mode, as most scripts do it.
+trains it, in fifteen minutes at most; in the same run the tutorial's network in a plain PyTorch loop, and how many
+images a second the speed-run network sees when it is trained in plain float32 eager mode, as most scripts do it.
 
 finetune: three photo sets, three seeds, a quarter of each set aside: errors of `balanced` on frozen features, and with
 `--cnn finetune`. The same splits as `benchmarks/accuracy.py`.
