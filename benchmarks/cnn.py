@@ -6,12 +6,13 @@ scratch: CIFAR-10 from nothing: accuracy on the 10,000 test images against wall 
 trains it, in fifteen minutes at most; in the same run the tutorial's network in a plain PyTorch loop, and how many
 images a second the speed-run network sees when it is trained in plain float32 eager mode, as most scripts do it.
 
-finetune: four photo sets, a quarter of each set aside: errors of `balanced` on frozen features, and with `--cnn
+finetune: three photo sets, a quarter of each set aside: errors of `balanced` on frozen features, and with `--cnn
 finetune`, of the models that are saved. The same splits as `benchmarks/accuracy.py`, and the same part of CIFAR-10.
 
 prefix: what it saves to compute the frozen beginning of a network once, with the engines, in int8.
 
-Prints Markdown; writes benchmarks/out/cnn.json after every part. The device is named: a GPU is used where there is one.
+Prints Markdown; writes benchmarks/out/cnn.json after every part, and cnn_finetune.json after every training, from which
+an interrupted run goes on. The device is named: a GPU is used where there is one.
 """
 
 import argparse
@@ -52,9 +53,10 @@ from genus.images.preprocess import Preprocess
 from real_sets import OUT, data_folder, load_set
 
 PARTS = ("scratch", "finetune", "prefix")
-PHOTO_SETS = ("flower_photos", "trashnet", "ucmerced", "cifar10")
+PHOTO_SETS = ("flower_photos", "trashnet", "cifar10")
 NAIVE_STEPS = 12
 MINUTES = 15
+RUNS = OUT / "cnn_finetune.json"
 
 
 def main() -> None:
@@ -220,11 +222,13 @@ class Errors:
 
 
 def finetune(*, seeds: list[int], sets: list[str], quick: bool) -> dict[str, Any]:
+    known = earlier_runs()
     found = []
     for name in sets:
         for seed in seeds:
-            found.append(both_ways(name, seed, quick=quick))
+            found.append(known.get((name, seed)) or both_ways(name, seed, quick=quick))
             print(found[-1], flush=True)
+            write_runs(found)
     print(
         "\n| set | test images | frozen `balanced` | with `--cnn finetune` | fewer errors | seconds | with |"
     )
@@ -235,6 +239,19 @@ def finetune(*, seeds: list[int], sets: list[str], quick: bool) -> dict[str, Any
     shares = [share_saved([one for one in found if one.dataset == name]) for name in sets]
     print(f"\nFewer errors, the mean over sets: {np.mean(shares):.1%}\n")
     return {"runs": [asdict(one) for one in found], "mean_saved": float(np.mean(shares))}
+
+
+def earlier_runs() -> dict[tuple[str, int], Errors]:
+    """Read what a run that was interrupted had found; delete the file to begin anew."""
+    if not RUNS.exists():
+        return {}
+    rows = (Errors(**values) for values in json.loads(RUNS.read_text("utf-8")))
+    return {(row.dataset, row.seed): row for row in rows}
+
+
+def write_runs(found: list[Errors]) -> None:
+    OUT.mkdir(exist_ok=True)
+    RUNS.write_text(json.dumps([asdict(one) for one in found], indent=1), "utf-8")
 
 
 def share_saved(rows: list[Errors]) -> float:
