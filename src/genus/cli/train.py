@@ -239,15 +239,7 @@ def train(
     model = Path(output) if output else Path(f"{data_name(data)}.onnx")
     page = None if dry_run else _check_outputs(model, report, no_report=no_report, force=force)
     network = network_wish(
-        cnn,
-        model,
-        cnn_size,
-        epochs,
-        augment,
-        patience=patience,
-        depth=depth,
-        device=device,
-        resume=resume,
+        cnn, model, cnn_size, epochs, patience, augment, depth=depth, device=device, resume=resume
     )
 
     from genus.estimators.classifier import ImageClassifier
