@@ -78,9 +78,9 @@ def network_wish(
     epochs: int | None,
     patience: int | None,
     augment: str | None,
-    *,
     depth: str,
     device: str,
+    *,
     resume: bool,
 ) -> "NetworkOptions | None":
     """Return what is wanted of a network; None where none is wanted.

@@ -238,9 +238,7 @@ def train(
     console, data = Console(quiet), _data(data, add, old)
     model = Path(output) if output else Path(f"{data_name(data)}.onnx")
     page = None if dry_run else _check_outputs(model, report, no_report=no_report, force=force)
-    network = network_wish(
-        cnn, model, cnn_size, epochs, patience, augment, depth=depth, device=device, resume=resume
-    )
+    network = network_wish(cnn, model, cnn_size, epochs, patience, augment, depth, device, resume=resume)
 
     from genus.estimators.classifier import ImageClassifier
     from genus.estimators.network_team import is_helper
