@@ -201,7 +201,7 @@ class TestBoth:
 
 class TestTime:
     def test_a_budget_is_kept(self) -> None:
-        classifier = beside(WEAK, small(epochs=10_000), time_budget=3.0).fit(*pictures(N))
+        classifier = beside(WEAK, small(epochs=10_000), time_budget=6.0).fit(*pictures(N))
         assert network(classifier).history["stopped"] == "time"
         assert any("the time was over in epoch" in note for note in classifier.result_.notes)
         assert classifier.result_.seconds["total"] < 30, "ten thousand epochs take half an hour"
