@@ -9,6 +9,12 @@ from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent
 
+# Workers of pytest-xdist share the cores already: threads of NumPy and PyTorch on top of that wait for one another,
+# and the suite takes twice as long. Read when these libraries are loaded, so before any test is.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 # The files of genus.cnn import PyTorch at their top, so their examples cannot even be looked for where it is missing.
 # Tests of networks say themselves why they are skipped.
 collect_ignore_glob = [] if util.find_spec("torch") else ["src/genus/cnn/*.py"]
