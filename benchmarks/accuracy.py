@@ -13,7 +13,7 @@ import json
 import platform
 import time
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -75,20 +75,30 @@ def arguments() -> argparse.Namespace:
     return args
 
 
-def run_set(name: str, seeds: Iterable[int], presets: Iterable[str]) -> Iterable[Answers]:
+def run_set(name: str, seeds: Sequence[int], presets: Iterable[str]) -> Iterable[Answers]:
     """Yield the answers of every method for every seed."""
+    data, table = with_baseline_features(name)
+    for seed, test in zip(seeds, sets_aside(data, table, seeds), strict=True):
+        yield said(baseline(name, seed, data, table, test))
+        for preset in presets:
+            yield said(genus(name, seed, preset, data, test))
+
+
+def with_baseline_features(name: str) -> tuple[Dataset, FeatureTable]:
+    """Read the images of a set that can be read, and what the baseline learns from."""
     data = load_set(name)
     # plain ONNX Runtime: OpenVINO may compute in bfloat16, and the baseline is float32
     plain = parse_feature_set("efficientnet-lite0@224", precision="float32")
     table = extract(data.sources, plain, runtime=Runtime(engine="onnxruntime"))
-    data = data.take(table.kept)
+    return data.take(table.kept), table
+
+
+def sets_aside(data: Dataset, table: FeatureTable, seeds: Iterable[int]) -> Iterator[NDArray[np.bool_]]:
+    """Yield for every seed which images only judge: a quarter, stratified, duplicates on one side."""
     groups = duplicate_groups(table.content_hashes, table.hashes, table.X)
     codes = np.searchsorted(np.array(sorted(data.classes)), np.asarray(data.labels))
     for seed in seeds:
-        test = split_off(codes, table.content_hashes, groups, size=TEST_SHARE, random_state=seed)
-        yield said(baseline(name, seed, data, table, test))
-        for preset in presets:
-            yield said(genus(name, seed, preset, data, test))
+        yield split_off(codes, table.content_hashes, groups, size=TEST_SHARE, random_state=seed)
 
 
 def said(answers: Answers) -> Answers:

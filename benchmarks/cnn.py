@@ -27,7 +27,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from accuracy import TEST_SHARE
+from accuracy import sets_aside, with_baseline_features
 from genus.cnn.augment import Augmenter
 from genus.cnn.augmentation import PRESETS
 from genus.cnn.devices import choose_place
@@ -38,16 +38,13 @@ from genus.cnn.recipe import Recipe
 from genus.cnn.training import train_network
 from genus.cnn.training_examples import PixelExamples
 from genus.data.dataset import Dataset
-from genus.data.duplicates import duplicate_groups
 from genus.data.read import read_dataset
-from genus.data.splits import split_off
 from genus.estimators.activations import compute_activations
 from genus.estimators.classifier import ImageClassifier
 from genus.estimators.network_plan import suitable_recipe
-from genus.features.feature_set import find_backbone, parse_feature_set
+from genus.features.feature_set import find_backbone
 from genus.features.quantized import int8_ranges
 from genus.features.runtime import Runtime
-from genus.features.stream import extract
 from genus.features.trained import FrozenPrefix
 from genus.images.preprocess import Preprocess
 from real_sets import OUT, data_folder, load_set
@@ -285,13 +282,9 @@ def both_ways(name: str, seed: int, *, quick: bool) -> Errors:
 
 def divided(name: str, seed: int) -> tuple[Dataset, np.ndarray]:
     """Set the images aside that `benchmarks/accuracy.py` sets aside."""
-    data = load_set(name)
-    plain = parse_feature_set("efficientnet-lite0@224", precision="float32")
-    table = extract(data.sources, plain, runtime=Runtime(engine="onnxruntime"))
-    data = data.take(table.kept)
-    groups = duplicate_groups(table.content_hashes, table.hashes, table.X)
-    codes = np.searchsorted(np.array(sorted(data.classes)), np.asarray(data.labels))
-    return data, split_off(codes, table.content_hashes, groups, size=TEST_SHARE, random_state=seed)
+    data, table = with_baseline_features(name)
+    (test,) = sets_aside(data, table, [seed])
+    return data, test
 
 
 # --- what is computed once -------------------------------------------------------------------------------------------

@@ -1,6 +1,9 @@
 """Digits as data, and a model of them that the command line itself has trained."""
 
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +24,17 @@ def some_digits(first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
     number = np.arange(len(labels)) % last
     keep = (labels < N_CLASSES) & (number >= first)
     return pictures[keep], labels[keep]
+
+
+@pytest.fixture
+def running() -> Iterator[list[Any]]:
+    """Processes that must not outlive the test."""
+    processes: list[Any] = []
+    yield processes
+    for process in processes:
+        with suppress(OSError):
+            process.kill()
+        process.communicate()
 
 
 @pytest.fixture(scope="session")

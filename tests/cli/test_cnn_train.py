@@ -3,8 +3,6 @@
 import importlib.util
 import os
 import signal
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,17 +27,6 @@ QUICK = (*WEAK, "--cnn", NET, *HOW, "--epochs", "12")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """120 pictures of the digits 0 to 4 in class folders. Nobody writes here."""
     return write_folders(tmp_path_factory.mktemp("cnn") / "digits", *pictures(120))
-
-
-@pytest.fixture
-def running() -> Iterator[list[Any]]:
-    """Processes that must not outlive the test."""
-    processes: list[Any] = []
-    yield processes
-    for process in processes:
-        with suppress(OSError):
-            process.kill()
-        process.communicate()
 
 
 @needs_torch

@@ -8,8 +8,7 @@ import os
 import signal
 import sqlite3
 import sys
-from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -43,17 +42,6 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Path:
             pictures[i % 2] + str(i).encode()
         )  # what follows a PNG's end makes another file of it
     return folder
-
-
-@pytest.fixture
-def running() -> Iterator[list[Any]]:
-    """Processes that must not outlive the test."""
-    processes: list[Any] = []
-    yield processes
-    for process in processes:
-        with suppress(OSError):
-            process.kill()
-        process.communicate()
 
 
 def rows_in(cache: Path) -> int:

@@ -122,5 +122,5 @@ def network_wish(
 
 def remove_checkpoints(model: Path) -> None:
     """Remove what was kept of a training that has come to its end."""
-    for name in ("", ".deeper", ".all", ".all.deeper"):
+    for name in ("", ".deeper", ".all"):
         Path(f"{model}{CHECKPOINT}{name}").unlink(missing_ok=True)

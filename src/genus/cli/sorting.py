@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from genus.cli.output_folder import make_folder
 from genus.errors import OutputError
 from genus.files import atomic_write, output_error
 
@@ -57,7 +58,7 @@ class Sorter:
         self.how = how
         if folder.exists() and not folder.is_dir():
             raise OutputError(f"{folder}: cannot sort into it: it is a file, not a folder.")
-        _make(folder)
+        make_folder(folder)
         if not os.access(folder, os.W_OK | os.X_OK):
             raise OutputError(f"{folder}: cannot sort into it: no permission to write there.")
 
@@ -74,7 +75,7 @@ class Sorter:
         labels = [label] if isinstance(label, str) else label
         sure = labels and confidence >= self.above
         below = self.folder.joinpath(*(map(folder_name, labels) if sure else [UNSURE]))
-        _make(below)
+        make_folder(below)
         path = source.path
         if path is None:
             return write_image(source, below)
@@ -151,10 +152,3 @@ def write_image(source: "ImageSource", folder: Path) -> Path:
         with atomic_write(target) as file:
             file.write(data)
     return target
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise output_error(folder, error) from error

@@ -103,7 +103,7 @@ class NetworkTrainer:
         self._store: PixelStore | None = None
         self._examples: TrainingExamples | None = None
         self._taken: Network | None = None
-        self._frozen_seconds: float | None = None  # what its frozen beginning took, until that has been said
+        self._frozen_seconds: float | None = None  # what its frozen beginning took, where it has one
 
     def train(
         self,
@@ -268,13 +268,12 @@ class NetworkTrainer:
         return ActivationExamples(views, augmentation, seed=self.seed, n_classes=n_classes)
 
     def _say_what_was_saved(self, whole: "Network") -> None:
-        """Say once what the frozen beginning took, and would have taken in every epoch anew."""
+        """Say what the frozen beginning took, and would have taken in every epoch anew."""
         took, plan = self._frozen_seconds, self.plan
         if took is None or plan.n_blocks is None:
             return
         from genus.cnn.timing import seconds_a_picture
 
-        self._frozen_seconds = None
         n = np.count_nonzero(~self.learned.division.marked_test)
         an_epoch = n * seconds_a_picture(whole.split(plan.n_blocks)[0], plan.size)
         self.notes.append(
