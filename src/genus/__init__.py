@@ -7,6 +7,7 @@ What most people need, imported on first use so that `import genus` stays instan
 `ImageClusterer`        unlabelled images in, groups out (scikit-learn's contract)
 `FeatureExtractor`      images in, feature vectors out; fits in any scikit-learn pipeline
 `Explainer`             where in an image a model finds the evidence for a class
+`Audit`                 whether images and labels are fit to learn from: wrong labels, copies ...
 `NetworkOptions`        what is wanted of a convolutional network that is trained
 `load`                  open a `.onnx` model file
 `read_dataset`          folders, tables and lists of images as one `Dataset`
@@ -21,6 +22,7 @@ from genus._version import __version__
 if TYPE_CHECKING:
     from genus.data.read import read_dataset
     from genus.errors import GenusError
+    from genus.estimators.audit import Audit
     from genus.estimators.classifier import ImageClassifier
     from genus.estimators.clusterer import ImageClusterer
     from genus.estimators.network_options import NetworkOptions
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from genus.predictor import load
 
 _EXPORTS = {
+    "Audit": "genus.estimators.audit",
     "Explainer": "genus.explain.explainer",
     "FeatureExtractor": "genus.features.extractor",
     "GenusError": "genus.errors",
@@ -40,6 +43,7 @@ _EXPORTS = {
 }
 
 __all__ = [
+    "Audit",
     "Explainer",
     "FeatureExtractor",
     "GenusError",

@@ -64,14 +64,14 @@ def duplicate_groups(
         np.asarray(content_hashes, dtype=np.str_), return_index=True, return_inverse=True
     )
     # in the order of content, so that the order of the files does not decide who represents a group
-    pairs = _near_pairs(perceptual_hashes[first], max_distance)
+    pairs = near_pairs(perceptual_hashes[first], max_distance)
     if features is not None:
         pairs = pairs[_agree(features, first, pairs, min_cosine)]
     stars = _stars(len(first), pairs)
     return _renumber(stars[exact])
 
 
-def _near_pairs(hashes: NDArray[np.uint64], max_distance: int) -> NDArray[np.int64]:
+def near_pairs(hashes: NDArray[np.uint64], max_distance: int) -> NDArray[np.int64]:
     """Return all pairs (m, 2), i < j, whose hashes differ in at most `max_distance` bits."""
     found = [np.empty(0, np.int64)]
     edges = np.linspace(0, 64, max_distance + 2).round().astype(int)

@@ -1,0 +1,117 @@
+"""What predicts the label without any look at the picture: its size, its format, its camera, its file's number."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genus.audit.facts import Facts
+from genus.audit.finding import Found, Remark
+from genus.metrics.intervals import wilson
+
+FAMILIES: Mapping[str, tuple[str, ...]] = {
+    "size and shape": ("width", "height", "aspect"),
+    "bytes": ("n_bytes", "bytes_per_pixel"),
+    "format and colour mode": ("format", "mode"),
+    "camera": ("camera",),
+    "border": ("border",),
+    "number in the file name": ("number",),
+}
+_LEAST = 40  # images
+_FOLDS = 5
+_MOST = 5000  # images that are learned from and judged
+_TREES = 30
+_LEAST_GAIN = 0.05  # of accuracy above chance, with certainty
+_MOST_WORDS = 40  # different words of a column that are told apart
+
+Floats = NDArray[np.float64]
+
+
+def check_shortcuts(facts: Facts) -> Found:
+    """Say how often a small model is right that sees no pixel, only what is known beside them.
+
+    Notes
+    -----
+    A random forest for each family of metadata and for all together, cross-validated with copies kept together, against
+    always guessing the largest class. Geirhos et al. (2020), "Shortcut learning in deep neural networks", Nature
+    Machine Intelligence.
+    """
+    if facts.codes is None:
+        return Found(left_out="there are no labels, or several an image")
+    rows = _chosen(facts.codes)
+    if len(rows) < _LEAST or len(np.unique(facts.codes[rows])) < 2:
+        return Found(left_out=f"fewer than {_LEAST} labelled images of two classes")
+    chance = float(np.bincount(facts.codes[rows]).max() / len(rows))
+    columns = _columns(facts, rows)
+    remarks = []
+    for family, names in {**FAMILIES, "all of these": tuple(columns)}.items():
+        known = [columns[name] for name in names if name in columns and len(np.unique(columns[name])) > 1]
+        if known and (remark := _judge(facts, rows, np.stack(known, axis=1), family, chance)) is not None:
+            remarks.append(remark)
+    if len(remarks) == 2 and remarks[1].topic == remarks[0].topic:  # one family, and all of these: the same
+        del remarks[1]
+    return Found(remarks=tuple(remarks))
+
+
+def _chosen(codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the labelled images of classes with several; of very many a part."""
+    enough = np.flatnonzero(np.bincount(codes[codes >= 0]) >= 2)
+    rows = np.flatnonzero(np.isin(codes, enough))
+    if len(rows) > _MOST:
+        rows = np.sort(np.random.default_rng(0).choice(rows, _MOST, replace=False))
+    return rows
+
+
+def _columns(facts: Facts, rows: NDArray[np.int64]) -> dict[str, Floats]:
+    """Return what is known of the images as columns of numbers."""
+    known = {
+        name: np.asarray(values)[rows] for name, values in {**facts.statistics, **facts.metadata}.items()
+    }
+    if {"width", "height"} <= set(known):
+        width, height = (np.maximum(known[name].astype(np.float64), 1) for name in ("width", "height"))
+        known["aspect"] = width / height
+        if "n_bytes" in known:
+            known["bytes_per_pixel"] = known["n_bytes"].astype(np.float64) / (width * height)
+    wanted = {name for names in FAMILIES.values() for name in names}
+    return {name: _numbers(values) for name, values in known.items() if name in wanted}
+
+
+def _numbers(values: NDArray[np.generic]) -> Floats:
+    """Return numbers as they are (-1 for none), and words by how frequent they are, the first 40."""
+    if values.dtype.kind in "fiu":
+        return np.nan_to_num(values.astype(np.float64), nan=-1.0)
+    _, codes, counts = np.unique(values.astype(np.str_), return_inverse=True, return_counts=True)
+    rank = np.argsort(np.argsort(-counts, kind="stable"))
+    return np.minimum(rank[codes], _MOST_WORDS).astype(np.float64)
+
+
+def _judge(facts: Facts, rows: NDArray[np.int64], table: Floats, family: str, chance: float) -> Remark | None:
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+
+    codes = np.asarray(facts.codes)[rows]
+    groups = facts.pictures[rows]
+    n_folds = int(min(_FOLDS, np.bincount(codes)[np.unique(codes)].min(), len(np.unique(groups))))
+    if n_folds < 2:
+        return None
+    forest = RandomForestClassifier(_TREES, min_samples_leaf=3, max_depth=8, random_state=0, n_jobs=1)
+    folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=0)
+    said = cross_val_predict(forest, table, codes, groups=groups, cv=folds)
+    accuracy = float((said == codes).mean())
+    low, high = wilson(int((said == codes).sum()), len(codes))
+    if float(low) < chance + _LEAST_GAIN:
+        return None
+    gain = (accuracy - chance) / (1 - chance)
+    text = (
+        f"{family} alone tells{'' if family != 'all of these' else ', together,'} the label of {accuracy:.1%} of the "
+        f"images (guessing: {chance:.1%}): a model may learn that instead of what is in the picture"
+    )
+    figures = {
+        "family": family,
+        "accuracy": accuracy,
+        "low": float(low),
+        "high": float(high),
+        "chance": chance,
+        "n": len(codes),
+    }
+    return Remark("shortcut", round(min(1.0, 0.3 + gain), 4), text, figures)

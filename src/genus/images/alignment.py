@@ -1,0 +1,153 @@
+"""Whether two pictures are one: laid over each other, cropped, mirrored and turned a little, as well as they go.
+
+Perceptual hashes and network features find pairs that may be the same picture; this compares the pixels. It looks at
+fine detail only, so that brightness, contrast and colour do not matter, and two pictures of one kind of thing, which
+have their large shapes in common, do not pass.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_SIDE, _SMALL = 64, 32  # of the squares that are compared, and that are searched
+_SCALES = (1.0, 0.92, 0.84, 0.76, 0.68, 0.6, 0.52)  # a crop's side, as a share of the whole picture's
+_REFINED = 2  # ways to lay one over the other that are fitted exactly
+_SURE = 0.97  # agreement from which nothing better is looked for
+_COARSE = 4.0  # pixels of blur: what is coarser than this is left out
+_STEPS = 30  # of the exact fit
+_LEAST_OVERLAP = 0.2
+_EMPTY = 1e-3  # spread of a picture with nothing in it
+
+Floats = NDArray[np.float32]
+
+
+def detail(pixels: NDArray[np.uint8]) -> Floats:
+    """Return the fine detail of a picture in grey, squashed to a square: what `agreement` compares.
+
+    Parameters
+    ----------
+    pixels : (h, w, 3) uint8
+
+    Returns
+    -------
+    (64, 64) float32
+    """
+    import cv2
+
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    small = cv2.resize(grey, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
+    smooth = cv2.GaussianBlur(small, (0, 0), 0.8)
+    return np.asarray(smooth - cv2.GaussianBlur(small, (0, 0), _COARSE), np.float32)
+
+
+def agreement(one: Floats, other: Floats) -> float:
+    """Tell how well one picture lies over another, from 0 to 1.
+
+    Parameters
+    ----------
+    one, other : (64, 64) float32
+        From `detail`.
+
+    Returns
+    -------
+    float
+        The correlation of the detail where they overlap best, each as a crop of the other, mirrored or not: above 0.6
+        for the same picture, below 0.4 for two pictures of the same thing.
+
+    Notes
+    -----
+    Crops are looked for in seven sizes; the best is then fitted exactly (Evangelidis and Psarakis, 2008, "Parametric
+    image alignment using enhanced correlation coefficient maximization", IEEE TPAMI). About 5 ms.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> picture = np.repeat(rng.integers(0, 255, (32, 32, 1), np.uint8), 3, axis=2)
+    >>> one, mirrored = detail(picture), detail(picture[:, ::-1].copy())
+    >>> agreement(one, one) > 0.99, agreement(one, mirrored) > 0.95
+    (True, True)
+    >>> agreement(one, detail(np.repeat(rng.integers(0, 255, (32, 32, 1), np.uint8), 3, axis=2))) < 0.4
+    True
+    """
+    ways = sorted(_ways(one, other), key=lambda way: -way.score)
+    best = 0.0
+    for way in ways[:_REFINED]:
+        best = max(best, _plain(way), _exact(way))
+        if best >= _SURE:
+            break
+    return best
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Way:
+    """A way to lay a picture into another: as a piece of a size, at a place (x, y in pixels of the outer one)."""
+
+    score: float
+    inner: Floats
+    outer: Floats
+    scale: float
+    place: tuple[float, float]
+
+
+def _ways(one: Floats, other: Floats) -> Iterator[_Way]:
+    """Yield the best way for each picture as a piece of the other, mirrored and not; found on small copies."""
+    for turned in (other, np.ascontiguousarray(other[:, ::-1])):
+        yield _best_way(one, turned)
+        yield _best_way(turned, one)
+
+
+def _best_way(inner: Floats, outer: Floats) -> _Way:
+    small, large = _resized(inner, _SMALL), _resized(outer, _SMALL)
+    found = _Way(-1.0, inner, outer, 1.0, (0.0, 0.0))
+    for scale in _SCALES:
+        side = round(_SMALL * scale)
+        score, (x, y) = _match(large, _resized(small, side))
+        if score > found.score:
+            grown = _SIDE / _SMALL
+            found = _Way(score, inner, outer, side / _SMALL, (x * grown, y * grown))
+    return found
+
+
+def _plain(way: _Way) -> float:
+    """Return the correlation without any turning or stretching."""
+    return max(0.0, _match(way.outer, _resized(way.inner, max(8, round(_SIDE * way.scale))))[0])
+
+
+def _resized(picture: Floats, side: int) -> Floats:
+    import cv2
+
+    if len(picture) == side:
+        return picture
+    return np.asarray(cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _match(outer: Floats, piece: Floats) -> tuple[float, tuple[int, int]]:
+    """Return the correlation of a piece where it fits best, and that place (x, y)."""
+    import cv2
+
+    if float(piece.std()) < _EMPTY or float(outer.std()) < _EMPTY:
+        return 0.0, (0, 0)
+    scores = cv2.matchTemplate(outer, piece, cv2.TM_CCOEFF_NORMED)
+    _, best, _, place = cv2.minMaxLoc(scores)
+    return (float(best) if np.isfinite(best) else 0.0), (int(place[0]), int(place[1]))
+
+
+def _exact(way: _Way) -> float:
+    """Let the fit turn, stretch and shift the picture a little; returns the correlation that it reaches."""
+    import cv2
+
+    if float(way.inner.std()) < _EMPTY or float(way.outer.std()) < _EMPTY:
+        return 0.0
+    (x, y), scale = way.place, way.scale  # from a pixel of the inner picture to one of the outer
+    warp: Any = np.array([[scale, 0, x], [0, scale, y]], np.float32)
+    stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, _STEPS, 1e-3)
+    try:
+        score, warp = cv2.findTransformECC(way.inner, way.outer, warp, cv2.MOTION_AFFINE, stop, None, 5)  # type: ignore[call-overload]
+    except cv2.error:  # it does not converge: the pictures have nothing in common
+        return 0.0
+    area = abs(float(warp[0, 0] * warp[1, 1] - warp[0, 1] * warp[1, 0]))
+    plausible = _LEAST_OVERLAP <= area <= 1 / _LEAST_OVERLAP
+    return float(score) if plausible and np.isfinite(score) else 0.0
