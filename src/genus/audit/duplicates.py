@@ -10,19 +10,22 @@ _NEAR, _EXACT, _CONFLICT = 0.5, 0.6, 0.95  # severities
 
 
 def check_duplicates(facts: Facts) -> Found:
-    """Report every image that shows a picture which is there before, and all of a picture with several labels.
+    """Report every image of a picture that is there several times, and which of them have different labels.
+
+    The first image of a picture is reported without a suggestion: it is the one to keep.
 
     Examples
     --------
     >>> from genus.neighbors import nearest_others
     >>> X = np.eye(3, dtype=np.float32)
     >>> facts = Facts(X, np.array(["a", "a", "b"]), np.array([0, 0, 1]), nearest_others(X, 1))
-    >>> [(f.row, f.issue, f.other) for f in check_duplicates(facts).findings]
-    [(1, 'exact_duplicate', 0)]
+    >>> [(f.row, f.issue, f.other, f.suggestion) for f in check_duplicates(facts).findings]
+    [(0, 'exact_duplicate', 1, ''), (1, 'exact_duplicate', 0, '-')]
     """
     found: list[Finding] = []
     for number, rows in enumerate(copies(facts.pictures)):
-        found += _conflict(facts, rows, number) or _copies(facts, rows, number)
+        found += _conflict(facts, rows, number)
+        found += (_copy(facts, row, rows, number) for row in rows)
     return Found(tuple(found))
 
 
@@ -39,25 +42,19 @@ def group_numbers(pictures: NDArray[np.int64]) -> dict[int, int]:
     return {row: number for number, rows in enumerate(copies(pictures)) for row in rows}
 
 
-def _copies(facts: Facts, rows: list[int], number: int) -> list[Finding]:
-    """Report all images of a picture but the first: of a person's copies one is to be kept."""
-    first = rows[0]
-    found = []
-    for row in rows[1:]:
-        same = next((i for i in rows if i < row and facts.contents[i] == facts.contents[row]), None)
-        exact = same is not None
-        found.append(
-            Finding(
-                row,
-                "exact_duplicate" if exact else "near_duplicate",
-                _EXACT if exact else _NEAR,
-                "an identical file" if exact else "the same picture, changed or saved again",
-                LEAVE_OUT,
-                other=same if same is not None else first,
-                group=number,
-            )
-        )
-    return found
+def _copy(facts: Facts, row: int, rows: list[int], number: int) -> Finding:
+    """Report one image of a picture that is there several times."""
+    others = [i for i in rows if i != row]
+    same = [i for i in others if facts.contents[i] == facts.contents[row]]
+    return Finding(
+        row,
+        "exact_duplicate" if same else "near_duplicate",
+        _EXACT if same else _NEAR,
+        "an identical file" if same else "the same picture, changed or saved again",
+        LEAVE_OUT if row != rows[0] else "",
+        other=(same or others)[0],
+        group=number,
+    )
 
 
 def _conflict(facts: Facts, rows: list[int], number: int) -> list[Finding]:

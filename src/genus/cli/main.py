@@ -14,6 +14,7 @@ from genus.cli.verbs import HELP_OPTIONS, LazyVerbs, help_of
 
 VERBS = {
     "data": "Describe images before training: how many, of what kind, what is wrong with them.",
+    "audit": "Find out whether images and labels are fit to learn from.",
     "train": "Train a classifier on labelled images.",
     "cluster": "Sort unlabelled images into groups.",
     "name": "Give groups names, and make labels of them.",
