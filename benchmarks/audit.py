@@ -2,14 +2,14 @@
 
 `python benchmarks/audit.py [--quick] [--only labels|copies|cost]` prints Markdown and writes benchmarks/out/audit.json.
 
-Labels: a part of CIFAR-10 with the labels that people gave it (Wei et al., 2022, "Learning with noisy labels revisited"),
-and with noise that is injected: 5, 10 and 20% of the labels, uniform or to the class that is most like it. Wrong labels are
-ranked by the audit, and by cleanlab's `normalized_margin` on out-of-fold probabilities of scikit-learn's logistic
-regression on the same features (standardised). Accuracy is that of a logistic regression on images with right labels that
-neither has seen: learned from all, and without as many of the worst ranked as there are wrong labels.
+Labels: a part of CIFAR-10 with the labels that people gave it (Wei et al., 2022, "Learning with noisy labels
+revisited"), and with noise that is injected: 5, 10 and 20% of the labels, uniform or to the class that is most like it.
+Wrong labels are ranked by the audit, and by cleanlab's `normalized_margin` on out-of-fold probabilities of
+scikit-learn's logistic regression on the same features (standardised). Accuracy is that of a logistic regression on images with right labels
+that neither has seen: learned from all, and without as many of the worst ranked as there are wrong labels.
 
-Copies: 12 named transformations of photographs, beside the unchanged set. F1 of pairs (original, copy), against imagehash's
-phash at the largest distance that gives no more false pairs than the audit does (and at its best F1, whatever that costs).
+Copies: 12 named transformations of photographs, beside the unchanged set. F1 of pairs (original, copy), against
+imagehash's phash at the best distance with no more false pairs than the audit has (and at its best F1, at any cost).
 
 Cost: images that do not exist anywhere else (numbered noise over CIFAR-10), time and peak memory of the whole audit.
 
@@ -19,6 +19,7 @@ It needs the packages cleanlab and imagehash, which Genus does not depend on.
 import argparse
 import csv
 import json
+import os
 import resource
 import tempfile
 import time
@@ -49,6 +50,7 @@ from real_sets import OUT, data_folder, image_files
 
 N_IMAGES, N_JUDGES = 4000, 1000
 PHOTOS = 150
+QUICK = ("people, most agree", "people, one each", "uniform 10%", "confusable 10%")
 ALIKE = {
     0: 8,
     8: 0,
@@ -60,7 +62,7 @@ ALIKE = {
     7: 4,
     2: 6,
     6: 2,
-}  # airplane-ship, car-truck, cat-dog, deer-horse, bird-frog
+}  # airplane-ship, car-truck, cat-dog ...
 Floats = NDArray[np.float64]
 
 
@@ -92,24 +94,21 @@ def labels(*, quick: bool) -> list[dict[str, Any]]:
     train, judges = slice(0, len(Z) - n_judges), slice(len(Z) - n_judges, None)
     sets = noisy_sets(table, clean)
     if quick:
-        sets = {
-            name: sets[name]
-            for name in ("people, most agree", "people, one each", "uniform 10%", "confusable 10%")
-        }
-    print(
-        "| labels | wrong | estimated | AP, audit | AP, cleanlab | P@k, audit | P@k, cleanlab | accuracy | without found |"
+        sets = {name: sets[name] for name in QUICK}
+    heads = (
+        "wrong | estimated | AP, audit | AP, cleanlab | P@k, audit | P@k, cleanlab | accuracy | without found"
     )
+    print(f"| labels | {heads} |")
     print("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
     rows = []
     for name, codes in sets.items():
         row = measure(X[train], Z[train], codes[train], clean[train], (Z[judges], clean[judges]))
         rows.append({"labels": name, **row})
-        print(
-            f"| {name} | {row['wrong']:.1%} | {row['rate']:.1%} ({row['low']:.1%} to {row['high']:.1%}) | {row['ap']:.3f} | "
-            f"{row['ap_cleanlab']:.3f} | {row['precision']:.1%} | {row['precision_cleanlab']:.1%} | {row['before']:.1%} | "
-            f"{row['after']:.1%} |",
-            flush=True,
-        )
+        rate = f"{row['rate']:.1%} ({row['low']:.1%} to {row['high']:.1%})"
+        ranked = f"{row['ap']:.3f} | {row['ap_cleanlab']:.3f}"
+        ranked = f"{ranked} | {row['precision']:.1%} | {row['precision_cleanlab']:.1%}"
+        after = f"{row['before']:.1%} | {row['after']:.1%}"
+        print(f"| {name} | {row['wrong']:.1%} | {rate} | {ranked} | {after} |", flush=True)
     print()
     return rows
 
@@ -249,7 +248,7 @@ def audited_pairs(audit: Audit) -> set[tuple[int, int]]:
 
 
 def hash_f1(hashes: list[Any], right: set[Any], left_out: set[Any], most_false: int) -> tuple[float, float]:
-    """F1 of pairs of near hashes: at the largest distance with no more false pairs than allowed, and at the best one."""
+    """F1 of pairs of near hashes: at the best distance with no more false pairs than allowed, and at the best."""
     bits = np.array([h.hash.ravel() for h in hashes])
     apart = (bits[:, None] != bits[None]).sum(axis=2)
     i, j = np.triu_indices(len(bits), 1)
@@ -260,12 +259,8 @@ def hash_f1(hashes: list[Any], right: set[Any], left_out: set[Any], most_false: 
     scores = []
     for most in range(0, 33):
         near = (apart[i, j] <= most) & counted
-        scores.append(
-            (
-                int((near & ~is_right).sum()),
-                f1(int((near & is_right).sum()), int((near & ~is_right).sum()), len(right)),
-            )
-        )
+        false = int((near & ~is_right).sum())
+        scores.append((false, f1(int((near & is_right).sum()), false, len(right))))
     allowed = [score for false, score in scores if false <= most_false]
     return max(allowed, default=0.0), max(score for _, score in scores)
 
@@ -325,8 +320,6 @@ TRANSFORMATIONS: dict[str, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
 def cost(n: int) -> dict[str, float]:
     data = read_dataset(data_folder() / "cifar10.parquet").take(range(n))
     with tempfile.TemporaryDirectory() as folder:
-        import os
-
         os.environ["GENUS_CACHE"] = str(Path(folder) / "cache")  # nothing is known beforehand
         start = time.perf_counter()
         audit = Audit.of(data, preset="fast")

@@ -11,6 +11,7 @@ from genus.metrics.intervals import wilson
 # noise of 5 to 20%, the best fits are from 0.8 to 1.8.
 _STEEP = 1.2
 _SUREST = 0.2  # share of images on which models hardly err: what they say against there is noise
+_CERTAIN = 3.0  # log-odds at which, with any noise that was tried, more than half of the labels were wrong
 _TINY = 1e-9
 
 Floats = NDArray[np.float64]
@@ -110,12 +111,12 @@ def confident_class(proba: Floats, codes: Codes) -> Codes:
 
 
 def probability_wrong(doubts: Floats, rate: float) -> Floats:
-    """Turn log-odds into probabilities of being wrong that are `rate` on average, (n,).
+    """Turn log-odds into probabilities of being wrong that are about `rate` on average, (n,).
 
     Examples
     --------
     >>> found = probability_wrong(np.array([-4.0, -2.0, -1.0, 5.0]), 0.25)
-    >>> bool(abs(found.mean() - 0.25) < 1e-6), bool((np.diff(found) > 0).all())
+    >>> bool(abs(found.mean() - 0.25) < 0.05), bool((np.diff(found) > 0).all())
     (True, True)
     """
     from scipy.optimize import brentq
@@ -129,9 +130,8 @@ def probability_wrong(doubts: Floats, rate: float) -> Floats:
         return float(expit(_STEEP * (doubts - shift)).mean()) - rate
 
     widest = 50 + float(np.abs(doubts).max())
-    shift = max(
-        0.0, float(brentq(excess, -widest, widest))
-    )  # what is likelier right than wrong is not suspected
+    # what is likelier right than wrong is never suspected, and what is 20 times likelier wrong always
+    shift = float(np.clip(brentq(excess, -widest, widest), 0.0, _CERTAIN))
     return np.asarray(expit(_STEEP * (doubts - shift)))
 
 

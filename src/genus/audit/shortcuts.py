@@ -20,11 +20,12 @@ FAMILIES: Mapping[str, tuple[str, ...]] = {
 _LEAST = 40  # images
 _FOLDS = 5
 _MOST = 5000  # images that are learned from and judged
-_TREES = 30
+_DEPTH, _LEAF = 8, 5  # of the decision tree
 _LEAST_GAIN = 0.05  # of accuracy above chance, with certainty
 _MOST_WORDS = 40  # different words of a column that are told apart
 
 Floats = NDArray[np.float64]
+Fold = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 def check_shortcuts(facts: Facts) -> Found:
@@ -32,7 +33,7 @@ def check_shortcuts(facts: Facts) -> Found:
 
     Notes
     -----
-    A random forest for each family of metadata and for all together, cross-validated with copies kept together, against
+    A decision tree for each family of metadata and for all together, cross-validated with copies kept together, against
     always guessing the largest class. Geirhos et al. (2020), "Shortcut learning in deep neural networks", Nature
     Machine Intelligence.
     """
@@ -44,9 +45,14 @@ def check_shortcuts(facts: Facts) -> Found:
     chance = float(np.bincount(facts.codes[rows]).max() / len(rows))
     columns = _columns(facts, rows)
     remarks = []
+    folds = _folds(facts.codes[rows], facts.pictures[rows])
     for family, names in {**FAMILIES, "all of these": tuple(columns)}.items():
         known = [columns[name] for name in names if name in columns and len(np.unique(columns[name])) > 1]
-        if known and (remark := _judge(facts, rows, np.stack(known, axis=1), family, chance)) is not None:
+        if (
+            known
+            and (remark := _judge(facts.codes[rows], np.stack(known, axis=1), folds, family, chance))
+            is not None
+        ):
             remarks.append(remark)
     if len(remarks) == 2 and remarks[1].topic == remarks[0].topic:  # one family, and all of these: the same
         del remarks[1]
@@ -85,18 +91,28 @@ def _numbers(values: NDArray[np.generic]) -> Floats:
     return np.minimum(rank[codes], _MOST_WORDS).astype(np.float64)
 
 
-def _judge(facts: Facts, rows: NDArray[np.int64], table: Floats, family: str, chance: float) -> Remark | None:
-    from sklearn.ensemble import RandomForestClassifier
-    from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+def _folds(codes: NDArray[np.int64], pictures: NDArray[np.int64]) -> list[Fold]:
+    """Return the rows that are learned from and judged in each fold; copies are never on both sides."""
+    from sklearn.model_selection import StratifiedGroupKFold
 
-    codes = np.asarray(facts.codes)[rows]
-    groups = facts.pictures[rows]
-    n_folds = int(min(_FOLDS, np.bincount(codes)[np.unique(codes)].min(), len(np.unique(groups))))
+    smallest = int(np.bincount(codes)[np.unique(codes)].min())
+    n_folds = min(_FOLDS, smallest, len(np.unique(pictures)))
     if n_folds < 2:
+        return []
+    return list(StratifiedGroupKFold(n_folds, shuffle=True, random_state=0).split(codes, codes, pictures))
+
+
+def _judge(
+    codes: NDArray[np.int64], table: Floats, folds: list[Fold], family: str, chance: float
+) -> Remark | None:
+    from sklearn.tree import DecisionTreeClassifier
+
+    if not folds:
         return None
-    forest = RandomForestClassifier(_TREES, min_samples_leaf=3, max_depth=8, random_state=0, n_jobs=1)
-    folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=0)
-    said = cross_val_predict(forest, table, codes, groups=groups, cv=folds)
+    said = np.full(len(codes), -1)
+    for learned, judged in folds:
+        tree = DecisionTreeClassifier(max_depth=_DEPTH, min_samples_leaf=_LEAF, random_state=0)
+        said[judged] = tree.fit(table[learned], codes[learned]).predict(table[judged])
     accuracy = float((said == codes).mean())
     low, high = wilson(int((said == codes).sum()), len(codes))
     if float(low) < chance + _LEAST_GAIN:
