@@ -37,6 +37,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), ROOT / "benchmarks" / "
 RUN = (
     "index",
     "data",
+    "audit",
     "clustering",
     "training",
     "predicting",

@@ -99,13 +99,17 @@ def _asked_before(review: Path) -> dict[str, Any]:
 def _rows(review: str) -> list[dict[str, str]]:
     try:
         with open(review, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            rows = list(csv.DictReader(file))
+            table = csv.DictReader(file)
+            rows, found = list(table), table.fieldnames or ()
     except OSError as error:
         raise DataError(f"{review}: cannot be read: {error.strerror or error}.") from error
     except csv.Error as error:
         raise DataError(f"{review}: not a table: {error}.") from error
-    if not rows:
-        raise DataError(f"{review}: there are no rows to accept.")
+    if "accept" not in found or "image" not in found:
+        raise DataError(
+            f"{review}: no column 'accept' or no column 'image'; found {', '.join(found) or 'nothing'}. Take the review.csv "
+            "that genus audit writes."
+        )
     return rows
 
 

@@ -13,6 +13,7 @@ from genus.data.dataset import Dataset
 from genus.errors import ParameterError
 from genus.estimators.contest import Contest
 from genus.estimators.curve_training import curve_of, training_folds
+from genus.estimators.data_warnings import data_warnings
 from genus.estimators.decision import Decision, decide, judge
 from genus.estimators.few_training import has_few, is_judged_in_turn, judge_in_turn, pile_of, select_few
 from genus.estimators.final_model import refit, write_model
@@ -97,12 +98,12 @@ def _train(
         if team is not None:
             team.wait()  # the others find the features in the cache
     with clock.stage("selection"):
-        contest = _select(frozen, options, clock, progress)
+        contest = frozen_contest = _select(frozen, options, clock, progress)
     if options.network is not None:
         with clock.stage("network"):
             contest = enter_network(contest, _network_training(options, clock, progress, team))
     learned, selection = contest.learned, contest.selection
-    notes = [*contest.notes, *_features_note(contest)]
+    notes = [*contest.notes, *_features_note(contest), *data_warnings(frozen, frozen_contest)]
     with clock.stage("evaluation"):
         judged = fit_final(selection, learned.table.X[learned.train], learned.y[learned.train])
         decision = decide(contest, frozen, costs, options)
