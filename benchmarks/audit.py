@@ -5,8 +5,9 @@
 Labels: a part of CIFAR-10 with the labels that people gave it (Wei et al., 2022, "Learning with noisy labels
 revisited"), and with noise that is injected: 5, 10 and 20% of the labels, uniform or to the class that is most like it.
 Wrong labels are ranked by the audit, and by cleanlab's `normalized_margin` on out-of-fold probabilities of
-scikit-learn's logistic regression on the same features (standardised). Accuracy is that of a logistic regression on images with right labels
-that neither has seen: learned from all, and without as many of the worst ranked as there are wrong labels.
+scikit-learn's logistic regression on the same features (standardised). Accuracy is that of a logistic regression on
+images with right labels that neither has seen: learned from all, and without as many of the worst ranked as there are
+wrong labels.
 
 Copies: 12 named transformations of photographs, beside the unchanged set. F1 of pairs (original, copy), against
 imagehash's phash at the best distance with no more false pairs than the audit has (and at its best F1, at any cost).

@@ -155,10 +155,10 @@ def audit(
 def _checks(text: str | None) -> tuple[Any, ...]:
     """Part the names of checks; raise for an unknown one before anything is computed."""
     from genus.audit.audit_checks import CHECKS
+    from genus.estimators.audit import found_checks
 
     names = tuple(CHECKS) if text is None else tuple(name.strip() for name in text.split(","))
-    for name in names:
-        CHECKS.get(name)
+    found_checks(names)
     return names
 
 

@@ -107,8 +107,8 @@ def _rows(review: str) -> list[dict[str, str]]:
         raise DataError(f"{review}: not a table: {error}.") from error
     if "accept" not in found or "image" not in found:
         raise DataError(
-            f"{review}: no column 'accept' or no column 'image'; found {', '.join(found) or 'nothing'}. Take the review.csv "
-            "that genus audit writes."
+            f"{review}: no column 'accept' or no column 'image'; found {', '.join(found) or 'nothing'}. Take the "
+            "review.csv that genus audit writes."
         )
     return rows
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
-from genus.audit.audit_checks import CHECKS
+from genus.audit.audit_checks import CHECKS, AuditCheck
 from genus.audit.finding import Finding, Found, Remark
 from genus.classify.learning_curve import LearningCurve
 from genus.data.dataset import Dataset
@@ -19,7 +19,7 @@ from genus.features.feature_set import FeatureSet, PrecisionName, chosen_feature
 from genus.features.runtime import Runtime
 from genus.progress import SILENT, Progress
 
-Check = Any  # a name of `CHECKS`, or an `AuditCheck`
+Check = str | AuditCheck  # a name of `CHECKS`, or what looks itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +128,11 @@ class Audit:
         >>> found.rows[0].image, found.rows[0].issue, found.rows[0].suggestion
         ('image 7', 'label', '3')
         """
+        wanted = tuple(checks) if checks is not None else tuple(CHECKS)
+        found_checks(wanted)  # a name that does not exist is an error before anything is read
         options = AuditOptions(
             chosen_features(preset, features, precision),
-            tuple(checks) if checks is not None else tuple(CHECKS),
+            wanted,
             runtime or Runtime(),
             random_state,
         )
@@ -200,7 +202,7 @@ class Audit:
 def audit_dataset(dataset: Dataset, options: AuditOptions, *, progress: Progress = SILENT) -> Audit:
     """Audit a data set (see `audit`)."""
     start = time.perf_counter()
-    checks = {str(check): CHECKS.get(check) if isinstance(check, str) else check for check in options.checks}
+    checks = found_checks(options.checks)
     if not len(dataset) and not dataset.skipped:
         raise DataError(f"{dataset.origin}: there are no images to audit.")
     gathered = gather(
@@ -227,6 +229,17 @@ def audit_dataset(dataset: Dataset, options: AuditOptions, *, progress: Progress
         learning_curve=gathered.learning_curve,
         seconds=time.perf_counter() - start,
     )
+
+
+def found_checks(checks: Iterable[Check]) -> dict[str, AuditCheck]:
+    """Return checks by what they are called.
+
+    Raises
+    ------
+    ParameterError
+        There is no check of a name.
+    """
+    return {str(check): CHECKS.get(check) if isinstance(check, str) else check for check in checks}
 
 
 def _ranked(gathered: Gathered, findings: Sequence[Finding], labels: dict[str, str]) -> tuple[AuditRow, ...]:

@@ -103,7 +103,8 @@ def fixed_labels(dataset: Dataset, wanted: Mapping[str, str], origin: str) -> Fi
         An image is not in the data.
     """
     skipped = {skip.source for skip in dataset.skipped}
-    if unknown := [image for image in wanted if image not in set(dataset.names) | skipped]:
+    known = skipped.union(dataset.names)
+    if unknown := [image for image in wanted if image not in known]:
         raise DataError(
             f"{origin}: {unknown[0]} is not among the {len(dataset)} images of {dataset.origin}. Name the data "
             "that the audit was made of, in the same words."

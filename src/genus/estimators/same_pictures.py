@@ -27,6 +27,7 @@ _AGREEMENT, _AT_COSINE, _LEAST_AGREEMENT = 0.8, 0.8, 0.62
 _CHANCE = 0.99  # quantile of what unrelated pictures of the set agree in
 _ABOVE_CHANCE = 2  # power of the distance from there to full agreement: simple drawings agree by chance
 _UNRELATED = 60  # pairs that are compared to find that out
+_ALIKE = 0.7  # cosine from which two pictures may have a part in common
 _NEAREST = 3  # neighbours of each picture that are compared with it
 _DETAIL_AT = (96, 96)
 _KEPT = 4096  # pictures whose detail is kept, at 16 KB each
@@ -41,14 +42,17 @@ def proposed_pairs(
 ) -> Pairs:
     """Propose pairs (m, 2) that may be the same picture, the likeliest first, at most `most`."""
     n = len(hashes)
-    pairs = near_pairs(np.concatenate([hashes, mirrored]), MAX_BITS)
-    pairs = pairs[pairs[:, 0] < n] % n  # two mirror images are as near as the pictures themselves
+    both = np.concatenate([hashes, mirrored])
+    by_hash = near_pairs(both, MAX_BITS)
+    by_hash = by_hash[by_hash[:, 0] < n]  # two mirror images are as near as the pictures themselves
+    bits = np.bitwise_count(both[by_hash[:, 0]] ^ both[by_hash[:, 1]])
     cosines = 1 - nearest.distances[:, :_NEAREST] / 2
     rows, places = np.nonzero(cosines >= MIN_COSINE)
-    alike = np.stack([rows, nearest.indices[rows, places]], axis=1)
-    # the nearest by features first: where there is no time for all, they are the likeliest
-    order = np.argsort(-cosines[rows, places], kind="stable")
-    every = np.sort(np.concatenate([alike[order], pairs]), axis=1)
+    by_features = np.stack([rows, nearest.indices[rows, places]], axis=1)
+    # on one scale: as many bits as are allowed count as little as the least cosine
+    likely = np.concatenate([cosines[rows, places], 1 - (1 - MIN_COSINE) * bits / MAX_BITS])
+    order = np.argsort(-likely, kind="stable")
+    every = np.sort(np.concatenate([by_features, by_hash % n])[order], axis=1)
     every = every[every[:, 0] < every[:, 1]]
     first = np.sort(np.unique(every, axis=0, return_index=True)[1])
     return np.asarray(every[first][:most], np.int64)
@@ -71,9 +75,11 @@ def confirmed_pairs(
     agreed = np.fromiter(_in_threads(compare, pairs, workers, progress), np.float64, len(pairs))
     cosines = np.einsum("ij,ij->i", Z[pairs[:, 0]], Z[pairs[:, 1]])
     needed = np.maximum(_AGREEMENT - (cosines - _AT_COSINE), _LEAST_AGREEMENT)
-    if not (agreed >= needed).any():
+    likely = agreed >= needed
+    if not likely.any():
         return pairs[:0]
-    kept = agreed >= np.maximum(needed, _beyond_chance(compare, len(sources)))
+    unrelated = _unrelated_pairs(joined(len(sources), pairs[likely]), Z)
+    kept = agreed >= np.maximum(needed, _beyond_chance(compare, unrelated))
     return np.asarray(pairs[kept], np.int64)
 
 
@@ -92,11 +98,17 @@ def _comparison(sources: Sequence[ImageSource], limits: Limits) -> Compare:
     return compare
 
 
-def _beyond_chance(compare: Compare, n: int) -> float:
+def _unrelated_pairs(groups: NDArray[np.int64], Z: NDArray[np.float32]) -> Pairs:
+    """Draw pairs of images that are not likely to have a part in common; any, where nearly all are alike."""
+    drawn = np.random.default_rng(0).integers(0, len(groups), (_UNRELATED, 2))
+    drawn = drawn[groups[drawn[:, 0]] != groups[drawn[:, 1]]]
+    apart = np.einsum("ij,ij->i", Z[drawn[:, 0]], Z[drawn[:, 1]]) < _ALIKE
+    return np.asarray(drawn[apart] if apart.sum() >= len(drawn) / 2 else drawn, np.int64)
+
+
+def _beyond_chance(compare: Compare, unrelated: Pairs) -> float:
     """Return an agreement that pictures of this set do not reach by chance."""
-    rng = np.random.default_rng(0)
-    drawn = rng.integers(0, n, (_UNRELATED, 2))
-    chance = float(np.quantile([compare(pair) for pair in drawn if pair[0] != pair[1]] or [0.0], _CHANCE))
+    chance = float(np.quantile([compare(pair) for pair in unrelated] or [0.0], _CHANCE))
     return 1.0 - float(1 - chance) ** _ABOVE_CHANCE
 
 

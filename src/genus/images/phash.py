@@ -1,6 +1,5 @@
 """A 64-bit perceptual hash: images that look alike have hashes that differ in few bits."""
 
-from functools import lru_cache
 from typing import Any, cast
 
 import numpy as np
@@ -67,15 +66,6 @@ def hamming(a: Any, b: Any) -> NDArray[np.uint8]:
     >>> hamming(np.uint64(0b1011), np.array([0b1011, 0b1000, 0], np.uint64)).tolist()
     [0, 2, 3]
     """
-    differing = np.bitwise_xor(np.asarray(a, np.uint64), np.asarray(b, np.uint64))
-    halves = np.asarray(differing)[..., None].view(np.uint16)  # (...) -> (..., 4)
-    return cast("NDArray[np.uint8]", _ones()[halves].sum(axis=-1, dtype=np.uint8))
-
-
-@lru_cache(maxsize=1)
-def _ones() -> NDArray[np.uint8]:
-    # numpy.bitwise_count came with 2.0
-    counts = np.zeros(1 << 16, np.uint8)
-    for bit in range(16):
-        counts += (np.arange(1 << 16) >> bit & 1).astype(np.uint8)
-    return counts
+    return np.asarray(
+        np.bitwise_count(np.bitwise_xor(np.asarray(a, np.uint64), np.asarray(b, np.uint64))), np.uint8
+    )
