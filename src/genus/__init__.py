@@ -5,6 +5,7 @@ What most people need, imported on first use so that `import genus` stays instan
 ======================  ==========================================================
 `ImageClassifier`       train, evaluate and use a classifier (scikit-learn's contract)
 `ImageClusterer`        unlabelled images in, groups out (scikit-learn's contract)
+`ImageIndex`            reverse image search: images like this one, known ones identified
 `FeatureExtractor`      images in, feature vectors out; fits in any scikit-learn pipeline
 `Explainer`             where in an image a model finds the evidence for a class
 `Audit`                 whether images and labels are fit to learn from: wrong labels, copies ...
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from genus.estimators.audit import Audit
     from genus.estimators.classifier import ImageClassifier
     from genus.estimators.clusterer import ImageClusterer
+    from genus.estimators.image_index import ImageIndex
     from genus.estimators.network_options import NetworkOptions
     from genus.explain.explainer import Explainer
     from genus.features.extractor import FeatureExtractor
@@ -37,6 +39,7 @@ _EXPORTS = {
     "GenusError": "genus.errors",
     "ImageClassifier": "genus.estimators.classifier",
     "ImageClusterer": "genus.estimators.clusterer",
+    "ImageIndex": "genus.estimators.image_index",
     "NetworkOptions": "genus.estimators.network_options",
     "load": "genus.predictor",
     "read_dataset": "genus.data.read",
@@ -49,6 +52,7 @@ __all__ = [
     "GenusError",
     "ImageClassifier",
     "ImageClusterer",
+    "ImageIndex",
     "NetworkOptions",
     "__version__",
     "load",

@@ -57,7 +57,10 @@ def cache(
         write_limit(parse_bytes(bound))
     with FeatureCache() as features:
         if action is Action.clear:
+            from genus.estimators.index_cache import clear_searches
+
             features.clear()
+            clear_searches()
         elif action is Action.limit:
             features.prune()
         stats = features.stats()

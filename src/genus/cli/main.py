@@ -20,6 +20,7 @@ VERBS = {
     "name": "Give groups names, and make labels of them.",
     "evaluate": "Measure a model on labelled images it was not trained on.",
     "predict": "Say what is in images.",
+    "search": "Find images like this one.",
     "explain": "Show where in images the evidence for a class is.",
     "cnn": "Look into convolutional networks.",
     "features": "Turn images into feature vectors.",

@@ -1,0 +1,125 @@
+"""The index of a folder or table, kept in the cache: made at the first search, opened at the next ones.
+
+It is known by the place of the data and by what is computed. If a file was added, removed or written to, or a label
+has changed, it is built anew; features that are in the cache are not computed again.
+"""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from genus.data.dataset import Dataset, SkippedImage
+from genus.errors import DataError, OutputError
+from genus.estimators.index_building import IndexOptions, build_index
+from genus.estimators.index_file import read_index, write_index
+from genus.estimators.index_images import file_stamp
+from genus.estimators.index_state import IndexState, identity_of
+from genus.files import cache_dir
+from genus.progress import SILENT, Progress
+
+_MOST = 20  # indexes kept; those unused for longest go first
+
+
+def searches_folder() -> Path:
+    """Return the folder of all indexes in the cache."""
+    return cache_dir() / "searches"
+
+
+def cached_index(
+    source: str,
+    data: Dataset,
+    options: IndexOptions,
+    metadata: Mapping[str, Sequence[Any]] | None = None,
+    *,
+    progress: Progress = SILENT,
+) -> tuple[IndexState, tuple[SkippedImage, ...]]:
+    """Open the index of some data, or build it and keep it.
+
+    Parameters
+    ----------
+    source : str
+        What the data was read from, as the user names it.
+    data : Dataset
+    options : IndexOptions
+    metadata : mapping of str to sequence of n values, or None
+    progress : Progress
+
+    Returns
+    -------
+    IndexState, tuple of SkippedImage
+        What could not be read; none where the index was there.
+
+    Raises
+    ------
+    DataError
+        No image can be read.
+    """
+    listing = _listing(data, metadata or {})
+    folder = searches_folder() / _key(source, options)
+    with suppress(DataError):
+        state = read_index(folder, options.feature_set)
+        if state.listing == listing:
+            with suppress(OSError):
+                os.utime(folder)
+            return state, ()
+        progress.say(f"{source} has changed since it was indexed; the index is built again")
+    state, skipped = build_index(data, options, metadata, progress=progress)
+    state = replace(state, listing=listing)
+    try:
+        write_index(state, folder, progress=progress)
+    except OutputError as error:
+        progress.say(f"The index is not kept: {error}")
+        return state, skipped
+    _prune(folder)
+    return state, skipped
+
+
+def clear_searches() -> int:
+    """Remove all indexes from the cache; returns how many those were."""
+    folders = [each for each in _folders() if each.is_dir()]
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+    return len(folders)
+
+
+def _key(source: str, options: IndexOptions) -> str:
+    parts = (
+        os.path.abspath(source),
+        identity_of(options.feature_set),
+        f"{options.tune} {options.storage} {options.random_state} {options.runtime.engine}",
+    )
+    return hashlib.blake2b("\0".join(parts).encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
+
+
+def _listing(data: Dataset, metadata: Mapping[str, Sequence[Any]]) -> str:
+    """Return a hash of the images' names, sizes, times, and of what is known of them."""
+    digest = hashlib.blake2b(digest_size=16)
+    none = (None,) * len(data)
+    rows = zip(
+        data.sources, data.label_texts() or none, data.splits or none, data.groups or none, strict=True
+    )
+    for source, *known in rows:
+        line = f"{source.name}\t{file_stamp(source.path)}\t{known}\n"
+        digest.update(line.encode("utf-8", "surrogateescape"))
+        if isinstance(source.data, bytes):
+            digest.update(source.data)
+    digest.update(repr({name: list(values) for name, values in metadata.items()}).encode("utf-8", "replace"))
+    return digest.hexdigest()
+
+
+def _folders() -> list[Path]:
+    with suppress(OSError):
+        return list(searches_folder().iterdir())
+    return []
+
+
+def _prune(kept: Path) -> None:
+    folders = [each for each in _folders() if each != kept]
+    with suppress(OSError):
+        for old in sorted(folders, key=lambda each: each.stat().st_mtime)[: max(0, len(folders) + 1 - _MOST)]:
+            shutil.rmtree(old, ignore_errors=True)

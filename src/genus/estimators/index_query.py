@@ -1,0 +1,306 @@
+"""From what is asked to what is found."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genus.data.duplicates import duplicate_groups
+from genus.errors import DataError, ImageError, ParameterError
+from genus.estimators.index_facts import file_state
+from genus.estimators.index_hits import Hit
+from genus.estimators.index_state import IndexState, comparable
+from genus.features.engines import available_engines
+from genus.features.runtime import Runtime
+from genus.features.stream import extract
+from genus.images.decode import decode
+from genus.images.source import ImageSource, as_source
+from genus.progress import SILENT, Progress
+from genus.search.conditions import matching, read_conditions
+from genus.search.ranking import diverse, fold, joint_query
+from genus.search.storage import Rows
+
+Box = tuple[float, float, float, float]
+
+_MORE = 3  # times k are looked at, for copies that are folded
+_VARIETY = 10  # times k are chosen from, where the hits shall differ
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is asked of an index.
+
+    Parameters
+    ----------
+    positive, negative : sequence of images
+        What is looked for, and what it shall be unlike.
+    of_class : str or None
+        Images such as those with this label.
+    box : (left, top, right, bottom) or None
+        The part of the first image that is meant: in pixels, or, if no number is above 1, in parts of its sides.
+    where : conditions
+        See `genus.search.conditions.read_conditions`.
+    diversity : float in [0, 1]
+    fold_copies : bool
+        Whether copies of a picture are one hit.
+    """
+
+    positive: Sequence[Any] = ()
+    negative: Sequence[Any] = ()
+    of_class: str | None = None
+    box: Box | None = None
+    where: Any = ()
+    diversity: float = 0.0
+    fold_copies: bool = True
+
+    def check(self, k: int) -> None:
+        """Raise ParameterError for what cannot be."""
+        if k < 1:
+            raise ParameterError(f"k must be at least 1, not {k}.")
+        if not 0 <= self.diversity <= 1:
+            raise ParameterError(f"diversity must be between 0 and 1, not {self.diversity}.")
+        if not self.positive and self.of_class is None:
+            raise ParameterError("nothing to look for: name an image, or a class.")
+        if self.box is not None and len(self.positive) != 1:
+            raise ParameterError("a box is a part of one image; name one.")
+
+    def in_words(self) -> str:
+        """Say what is asked."""
+        parts = [", ".join(str(image) if _is_path(image) else _name(image) for image in self.positive)]
+        parts += [f"the part {','.join(f'{value:g}' for value in self.box)}"] if self.box else []
+        parts += [f"class {self.of_class}"] if self.of_class is not None else []
+        return "; ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """A query as vectors.
+
+    Attributes
+    ----------
+    vector : (p,) float32
+    content : str or None
+        The content hash of the one image that was asked for, as a whole.
+    is_plain : bool
+        Whether there are no negative examples, so that the similarity is a mean of cosines.
+    """
+
+    vector: Rows
+    content: str | None
+    is_plain: bool
+
+
+def images_of(given: Any) -> list[Any]:
+    """Return one or several images as a list."""
+    if given is None:
+        return []
+    if isinstance(given, np.ndarray):
+        return list(given) if given.dtype == object or given.ndim > 3 else [given]
+    is_one = isinstance(given, str | bytes | ImageSource) or hasattr(given, "__fspath__")
+    return [given] if is_one or hasattr(given, "convert") else list(given)
+
+
+def cut_out(image: Any, box: Box, runtime: Runtime) -> ImageSource:
+    """Return a part of an image as an image.
+
+    Raises
+    ------
+    ParameterError
+        The box lies outside the image, or has no area.
+    ImageError
+        The image cannot be read.
+    """
+    source = as_source(image)
+    pixels = decode(source, None, runtime.limits).pixels
+    height, width = pixels.shape[:2]
+    scale = (width, height, width, height) if max(box) <= 1 else (1, 1, 1, 1)
+    left, top, right, bottom = (round(value * by) for value, by in zip(box, scale, strict=True))
+    if not (0 <= left < right <= width and 0 <= top < bottom <= height):
+        raise ParameterError(
+            f"{source.name}: the box {left},{top},{right},{bottom} does not lie in its {width} x {height} pixels; "
+            "it is left,top,right,bottom."
+        )
+    part = np.ascontiguousarray(pixels[top:bottom, left:right])
+    return ImageSource(f"{source.name} [{left},{top},{right},{bottom}]", part)
+
+
+def vectors_of(
+    state: IndexState, images: Sequence[Any], runtime: Runtime, *, progress: Progress = SILENT
+) -> tuple[Rows, tuple[str, ...]]:
+    """Compute the vectors of images as the index has them; all must be readable.
+
+    Returns
+    -------
+    (n, p) float32, and the content hashes
+
+    Raises
+    ------
+    ImageError
+        One cannot be read.
+    """
+    sources = [as_source(image, None if _is_named(image) else f"image {i}") for i, image in enumerate(images)]
+    table = extract(sources, state.feature_set, runtime=runtime_for(state, runtime), progress=progress)
+    if table.skipped:
+        raise ImageError(table.skipped[0].source, table.skipped[0].reason)
+    return state.metric.apply(comparable(table.X, state.feature_set)), table.content_hashes
+
+
+def runtime_for(state: IndexState, runtime: Runtime) -> Runtime:
+    """Let the engine that computed the index compute the query too, where it is installed."""
+    if runtime.engine != "auto" or state.engine not in available_engines():
+        return runtime
+    return replace(runtime, engine=state.engine)
+
+
+def ask(state: IndexState, wish: Wish, runtime: Runtime) -> Asked:
+    """Turn a wish into a vector.
+
+    Raises
+    ------
+    DataError
+        The index is empty, or no image has the label.
+    ImageError, ParameterError
+        See `vectors_of` and `cut_out`.
+    """
+    if not len(state.vectors):
+        raise DataError("the index is empty: add images before searching.")
+    positive: list[Rows] = []
+    contents: tuple[str, ...] = ()
+    if wish.positive:
+        images = list(wish.positive)
+        if wish.box is not None:
+            images = [cut_out(images[0], wish.box, runtime)]
+        rows, contents = vectors_of(state, images, runtime)
+        positive.append(rows)
+    if wish.of_class is not None:
+        rows = state.vectors.read(members_of(state, wish.of_class))
+        positive.append(rows.mean(axis=0, keepdims=True))
+    negative = vectors_of(state, wish.negative, runtime)[0] if wish.negative else None
+    alone = len(contents) == 1 and wish.box is None and wish.of_class is None
+    return Asked(
+        joint_query(np.concatenate(positive), negative),
+        contents[0] if alone else None,
+        negative is None,
+    )
+
+
+def members_of(state: IndexState, label: str) -> NDArray[np.int64]:
+    """Return the images with a label.
+
+    Raises
+    ------
+    DataError
+        There are none; the message names the labels there are.
+    """
+    columns = state.images.columns(())
+    mask = matching(read_conditions({"label": label}), columns, len(state.images)) & state.vectors.alive
+    if not mask.any():
+        known = state.images.labels.texts
+        there = ", ".join(known[:20]) + (" ..." if len(known) > 20 else "")
+        raise DataError(f"no image has the label {label!r}; there are: {there or 'none'}.")
+    return np.flatnonzero(mask)
+
+
+def allowed_by(state: IndexState, where: Any) -> NDArray[np.bool_]:
+    """Tell which images may be found.
+
+    Raises
+    ------
+    ParameterError
+        See `genus.search.conditions`.
+    """
+    conditions = read_conditions(where)
+    columns = state.images.columns([each.column for each in conditions])
+    return matching(conditions, columns, len(state.images)) & state.vectors.alive
+
+
+def hits_for(
+    state: IndexState, asked: Asked, wish: Wish, k: int, allowed: NDArray[np.bool_]
+) -> tuple[Hit, ...]:
+    """Search, fold copies, mix, and say what is known of each hit."""
+    n_allowed = int(allowed.sum())
+    wanted = k * _VARIETY if wish.diversity else k * (_MORE if wish.fold_copies else 1)
+    while True:
+        found = state.vectors.search(asked.vector[None], wanted, allowed)
+        places = found.rows[0][found.rows[0] >= 0]
+        scores = found.scores[0][: len(places)]
+        stacks = _stacks(state, places) if wish.fold_copies else [[i] for i in range(len(places))]
+        if len(stacks) >= k or wanted >= n_allowed:
+            break
+        wanted *= 4
+    first = np.array([stack[0] for stack in stacks], np.int64)
+    if wish.diversity:
+        chosen = diverse(scores[first], state.vectors.read(places[first]), k, wish.diversity)
+    else:
+        chosen = np.arange(min(k, len(first)))
+    return tuple(_hit(state, asked, places, scores, stacks[i]) for i in chosen.tolist())
+
+
+def _stacks(state: IndexState, places: NDArray[np.int64]) -> list[list[int]]:
+    contents = [state.images.content(i) for i in places.tolist()]
+    groups = duplicate_groups(contents, state.images.hashes[places], state.vectors.read(places))
+    return fold(groups.tolist())
+
+
+def _hit(state: IndexState, asked: Asked, places: NDArray[np.int64], scores: Rows, stack: list[int]) -> Hit:
+    place, similarity = int(places[stack[0]]), float(scores[stack[0]])
+    images, score = state.images, similarity
+    if state.likeness is not None and asked.is_plain:
+        score = float(state.likeness.of(np.array([similarity], np.float32))[0])
+    return Hit(
+        image=images.names[place],
+        score=score,
+        label=images.labels[place],
+        similarity=similarity,
+        place=place,
+        same_file=asked.content is not None and images.content(place) == asked.content,
+        copies=tuple(images.names[int(places[i])] for i in stack[1:]),
+        file=file_state(images, place),
+        source=images.source(place),
+        split=images.splits[place],
+    )
+
+
+def places_named(state: IndexState, names: Sequence[str]) -> NDArray[np.int64]:
+    """Return the rows of images by their names or paths.
+
+    Raises
+    ------
+    DataError
+        One of them is not in the index.
+    """
+    known: dict[str, list[int]] = {}
+    for place in np.flatnonzero(state.vectors.alive).tolist():
+        for text in {state.images.names[place], state.images.paths[place]}:
+            known.setdefault(text, []).append(place)
+    found: set[int] = set()
+    for name in names:
+        rows = known.get(name) or known.get(str(Path(name).absolute()))
+        if not rows:
+            raise DataError(f"{name}: not in the index.")
+        found |= set(rows)
+    return np.array(sorted(found), np.int64)
+
+
+def warnings_about(hits: Sequence[Hit]) -> tuple[str, ...]:
+    """Say what has become of the files that were found."""
+    notes = []
+    for state, words in (("changed", "changed"), ("vanished", "gone")):
+        if n := sum(hit.file == state for hit in hits):
+            notes.append(f"{n} of the images found: {words} since they were indexed. Build the index again.")
+    return tuple(notes)
+
+
+def _is_path(image: Any) -> bool:
+    return isinstance(image, str) or hasattr(image, "__fspath__")
+
+
+def _name(image: Any) -> str:
+    return image.name if isinstance(image, ImageSource) else "an image"
+
+
+def _is_named(image: Any) -> bool:
+    return isinstance(image, ImageSource) or _is_path(image)
