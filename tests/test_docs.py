@@ -46,6 +46,7 @@ RUN = (
     "features",
     "confidence",
     "evidence",
+    "search",
     "several-labels",
     "few-examples",
     "taxonomies",

@@ -136,6 +136,9 @@ def read_images(
 ) -> ReadImages:
     """Compute the features of images, in memory of two or four bytes a number."""
     n, width = len(data), comparable_width(feature_set)
+    for name, values in metadata.items():
+        if len(values) != n:
+            raise DataError(f"{n} images, but {len(values)} values of {name!r}: one each is needed.")
     features = np.empty((n, width), np.float16 if n * width > _HALF_ABOVE else np.float32)
     infos: dict[int, ImageInfo] = {}
     hashes = np.zeros(n, np.uint64)

@@ -63,7 +63,7 @@ def check_target(path: str | os.PathLike[str], *, force: bool) -> Path:
     if folder.is_dir() and any(folder.iterdir()):
         if not is_index(folder):
             raise OutputError(f"{folder}: cannot write an index there: the folder holds other things.")
-        if not force:
+        if not force and (folder / MANIFEST).exists():  # half of one is nobody's loss
             raise OutputError(
                 f"{folder}: exists already. Choose another name, or replace it with --force (force=True)."
             )

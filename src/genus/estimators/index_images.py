@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genus.data.dataset import Dataset
-from genus.errors import DataError
 from genus.images.decode import ImageInfo
 from genus.images.source import ImageSource
 from genus.search.conditions import Column, TextCodes
@@ -233,16 +232,8 @@ def indexed_images(
         Perceptual hashes.
     metadata : mapping of str to sequence of n values
         Further columns: numbers, or anything else as text.
-
-    Raises
-    ------
-    DataError
-        A further column has another number of values.
     """
     n, none = len(data), (None,) * len(data)
-    for name, values in metadata.items():
-        if len(values) != n:
-            raise DataError(f"{n} images, but {len(values)} values of {name!r}: one each is needed.")
     paths = [source.path for source in data.sources]
     contents = np.frombuffer(b"".join(bytes.fromhex(info.content_hash) for info in infos), np.uint8)
     return IndexedImages(

@@ -1,0 +1,117 @@
+"""What "alike" means: tuned where that is better on what was held out, and scores that can be believed."""
+
+import numpy as np
+import pytest
+
+from genus.errors import DataError, ParameterError
+from genus.search.identity import acquaint
+from genus.search.judging import Material, can_be_judged, choose_metric
+from genus.search.metric import RAW, TUNINGS, Metric, centred, tuned
+from genus.search.retrieval import query_figures, retrieval_of
+
+from .rows import clouds
+
+FEW = TUNINGS[:2]
+
+
+def material(n: int = 240, **changes: object) -> Material:
+    rows, codes = clouds(n, 32, **changes)
+    return Material(rows, codes, np.arange(n))
+
+
+def test_labels_that_mean_something_tune_the_metric() -> None:
+    choice = choose_metric(material(), tunings=FEW)
+    assert choice.metric.is_tuned and choice.metric.name == choice.chosen.name
+    gained = choice.chosen.retrieval.mean_average_precision - choice.base.retrieval.mean_average_precision
+    assert gained > 0.05
+    fresh, codes = clouds(400, 32, seed=0)
+    new = slice(240, None)  # of the same centres, never seen
+    figures = {}
+    for metric in (RAW, choice.metric):
+        rows = metric.apply(fresh)
+        scores, same = rows[new] @ rows[:240].T, codes[new][:, None] == codes[:240]
+        figures[metric.name] = retrieval_of(query_figures(scores, same, np.ones_like(same)))
+    promised = choice.chosen.retrieval.mean_average_precision
+    found = figures[choice.metric.name].mean_average_precision
+    assert found > figures["raw"].mean_average_precision and found == pytest.approx(promised, abs=0.08)
+
+
+def test_labels_that_mean_nothing_do_not() -> None:
+    given = material()
+    shuffled = np.random.default_rng(0).permutation(given.codes)
+    choice = choose_metric(Material(given.rows, shuffled, given.groups), tunings=FEW)
+    assert not choice.metric.is_tuned and choice.base is choice.chosen
+
+
+def test_a_metric_is_one_linear_map_and_keeps_all_directions() -> None:
+    given = material()
+    base = centred(given.rows)
+    metric = tuned(base, given.rows, given.codes, TUNINGS[0])
+    assert metric.directions is not None and base.directions is not None
+    assert metric.directions.shape == base.directions.shape == (32, 32)
+    assert np.linalg.matrix_rank(metric.directions) == 32
+    np.testing.assert_allclose(np.linalg.norm(metric.apply(given.rows), axis=1), 1, rtol=1e-5)
+    assert centred(given.rows[:20]) is RAW
+
+
+def test_scores_say_how_often_a_pair_is_of_one_class() -> None:
+    choice = choose_metric(material(480, spread=0.6), tunings=())
+    rows, codes = clouds(900, 32, spread=0.6)
+    rows = choice.metric.apply(rows)
+    new, same = rows[480:] @ rows[:480].T, codes[480:, None] == codes[:480]
+    said = choice.chosen.likeness.of(new)
+    assert ((said > 0) & (said < 1)).all()
+    for low, high in ((0.0, 0.2), (0.2, 0.6), (0.6, 1.0)):
+        chosen = (said >= low) & (said < high)
+        assert chosen.sum() > 1000 and said[chosen].mean() == pytest.approx(same[chosen].mean(), abs=0.06)
+    order = np.argsort(new.ravel())
+    assert (np.diff(said.ravel()[order]) >= 0).all()
+
+
+def test_copies_are_no_evidence() -> None:
+    rows, codes = clouds(60, 32)
+    twice = Material(np.concatenate([rows, rows]), np.concatenate([codes, codes]), np.tile(np.arange(60), 2))
+    choice = choose_metric(twice, tunings=())
+    assert choice.base.own.max() < 0.999
+
+
+@pytest.mark.parametrize(
+    ("codes", "groups", "can"),
+    [
+        ([0, 0, 1, 1], [0, 1, 2, 3], True),
+        ([0, 0, 1, 1], [0, 0, 1, 2], False),
+        ([0, 0, 0, 1], [0, 1, 2, 3], False),
+        ([], [], False),
+    ],
+)
+def test_two_classes_need_two_different_images_each(codes: list[int], groups: list[int], can: bool) -> None:
+    rows = np.zeros((len(codes), 2), np.float32)
+    assert can_be_judged(Material(rows, np.array(codes, np.int64), np.array(groups, np.int64))) is can
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.1, 0.3])
+def test_strangers_are_accepted_no_more_often_than_promised(rate: float) -> None:
+    """Averaged over who is enrolled: the promise is one about chance."""
+    accepted = []
+    for seed in range(8):
+        rows, codes = clouds(600, 24, n_classes=60, spread=0.4, seed=seed)
+        enrolled = codes < 40
+        known = acquaint(rows[enrolled], codes[enrolled])
+        threshold = known.threshold(rate)
+        strangers = (rows[~enrolled] @ rows[enrolled].T).max(axis=1)
+        accepted.append(float((strangers > threshold).mean()))
+        assert 0 <= known.accepted(threshold) <= 1
+    assert np.mean(accepted) <= rate + 0.03
+
+
+def test_a_rate_that_cannot_be_shown_is_refused() -> None:
+    rows, codes = clouds(20, n_classes=5)
+    known = acquaint(rows, codes)
+    with pytest.raises(DataError, match="cannot be shown with 20 images of others: it takes 99"):
+        known.threshold(0.01)
+    with pytest.raises(ParameterError, match="above 0 and below 1"):
+        known.threshold(0)
+
+
+def test_a_metric_may_be_empty() -> None:
+    assert Metric("raw").apply(np.zeros((1, 3), np.float32)).tolist() == [[0, 0, 0]]
