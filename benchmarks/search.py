@@ -4,9 +4,9 @@
 
 Speed: rows of 1,280 numbers (EfficientNet-Lite0) of the images of the labelled sets. There are only some thousands of
 these, so each row is the features of one image plus half the difference of two others, drawn at random: as many rows as
-wanted, in the directions in which real features differ. The queries are more such rows. Beside Genus run faiss (HNSW with
-8-bit rows) and hnswlib (float32), where they are installed, with the same number of neighbours and the same effort in
-building. Each is asked with rising effort until it finds 98% of the ten nearest that an exact search finds; the figures
+wanted, in the directions in which real features differ. The queries are more such rows. Beside Genus run faiss (HNSW
+with 8-bit rows) and hnswlib (float32), where they are installed, with the same number of neighbours and the same effort
+in building. Each is asked with rising effort until it finds 98% of the ten nearest that an exact search finds; the figures
 are those of that effort. What would not fit into `--memory` is left out, and that is said.
 
 Retrieval: of each labelled set a quarter of the images (copies on one side, three seeds) is asked for among the others:
@@ -191,7 +191,9 @@ def asked(
     recall, effort = 0.0, 0
     for effort in EFFORTS:
         found = ask(queries, effort)
-        recall = float(np.mean([len(set(a) & set(b)) / AT for a, b in zip(found.tolist(), true.tolist())]))
+        recall = float(
+            np.mean([len(set(a) & set(b)) / AT for a, b in zip(found.tolist(), true.tolist(), strict=True)])
+        )
         if recall >= TARGET:
             break
     begun = time.perf_counter()
@@ -201,9 +203,15 @@ def asked(
     begun = time.perf_counter()
     ask(queries, effort)
     batch = len(queries) / (time.perf_counter() - begun)
-    line = f"| {library} | {kept} | {build_rate:,.0f} | {size:.1f} | {effort} | {recall:.3f} | {one:,.0f} | {batch:,.0f} |"
+    cells = f"{build_rate:,.0f} | {size:.1f} | {effort} | {recall:.3f} | {one:,.0f} | {batch:,.0f}"
     figures = {"build_rate": build_rate, "effort": effort, "recall": recall, "one": one, "batch": batch}
-    return {"library": library, "kept": kept, "gigabytes": size, **figures, "line": line}
+    return {
+        "library": library,
+        "kept": kept,
+        "gigabytes": size,
+        **figures,
+        "line": f"| {library} | {kept} | {cells} |",
+    }
 
 
 def retrieval(name: str, seeds: tuple[int, ...]) -> dict[str, Any]:
@@ -235,11 +243,8 @@ def retrieval(name: str, seeds: tuple[int, ...]) -> dict[str, Any]:
 
 def show_retrieval(results: dict[str, Any]) -> None:
     ways = ("as they are", "centred", "chosen")
-    print(
-        "\n| set | images | classes | mean average precision: as they are | centred | as chosen | promised at build ",
-        end="",
-    )
-    print("| same class first: as they are | as chosen |")
+    head = ("set", "images", "classes", "mAP as they are", "centred", "as chosen", "promised at build")
+    print(f"\n| {' | '.join(head)} | same class first, as they are | as chosen |")
     print("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
     for name, found in results.items():
         precision = [mean(found, way, "mean_average_precision") for way in (*ways, "promised")]

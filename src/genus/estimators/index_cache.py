@@ -59,7 +59,7 @@ def cached_index(
     DataError
         No image can be read.
     """
-    listing = _listing(data, metadata or {})
+    listing = _listing(source, data, metadata or {})
     folder = searches_folder() / _key(source, options)
     with suppress(DataError):
         state = read_index(folder, options.feature_set)
@@ -96,18 +96,20 @@ def _key(source: str, options: IndexOptions) -> str:
     return hashlib.blake2b("\0".join(parts).encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
 
 
-def _listing(data: Dataset, metadata: Mapping[str, Sequence[Any]]) -> str:
+def _listing(source: str, data: Dataset, metadata: Mapping[str, Sequence[Any]]) -> str:
     """Return a hash of the images' names, sizes, times, and of what is known of them."""
     digest = hashlib.blake2b(digest_size=16)
+    place = Path(source)  # images that are cells of a table have no times of their own
+    digest.update(repr(file_stamp(place) if place.is_file() else None).encode())
     none = (None,) * len(data)
     rows = zip(
         data.sources, data.label_texts() or none, data.splits or none, data.groups or none, strict=True
     )
-    for source, *known in rows:
-        line = f"{source.name}\t{file_stamp(source.path)}\t{known}\n"
+    for image, *known in rows:
+        line = f"{image.name}\t{file_stamp(image.path)}\t{known}\n"
         digest.update(line.encode("utf-8", "surrogateescape"))
-        if isinstance(source.data, bytes):
-            digest.update(source.data)
+        if isinstance(image.data, bytes):
+            digest.update(image.data)
     digest.update(repr({name: list(values) for name, values in metadata.items()}).encode("utf-8", "replace"))
     return digest.hexdigest()
 

@@ -9,9 +9,10 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from genus.search.vector_index import Recall, VectorIndex
 
 FORMAT_VERSION = 1
 MANIFEST = "index.json"
+_ABANDONED = 3600  # seconds after which a half-written index is nobody's work any more
 _KIND = "genus image index"
 _ARRAYS = re.compile(r"rows-[0-9a-f]{8}")
 _GRAPH = "graph.usearch"
@@ -83,6 +85,9 @@ def write_index(state: IndexState, path: str | os.PathLike[str], *, progress: Pr
     """
     folder = Path(path)
     state.vectors.settle(progress=progress)
+    before = ""
+    with suppress(DataError):
+        before = str(_manifest(folder)["arrays"])
     arrays = folder / f"rows-{os.urandom(4).hex()}"
     try:
         arrays.mkdir(parents=True)
@@ -96,9 +101,16 @@ def write_index(state: IndexState, path: str | os.PathLike[str], *, progress: Pr
         if isinstance(error, OSError) and not isinstance(error, GenusError):
             raise output_error(folder, error) from error
         raise
-    for old in _half_written(folder):
-        if old != arrays:
-            shutil.rmtree(old, ignore_errors=True)
+    _clear(folder, arrays, before)
+
+
+def _clear(folder: Path, kept: Path, before: str) -> None:
+    """Remove the arrays that were replaced, and what killed writers have left; not what another one is writing now."""
+    for old in list(_half_written(folder)):
+        with suppress(OSError):
+            is_old = time.time() - old.stat().st_mtime > _ABANDONED
+            if old != kept and (is_old or old.name == before):
+                shutil.rmtree(old, ignore_errors=True)
 
 
 def read_index(path: str | os.PathLike[str], features: FeatureSet | None = None) -> IndexState:
@@ -160,7 +172,9 @@ def _manifest(folder: Path) -> dict[str, Any]:
 
 def _feature_set(folder: Path, about: dict[str, Any], given: FeatureSet | None) -> FeatureSet:
     """Return what the index was made with, if that is what would be computed today."""
-    found = FeatureSet.from_dict(about["features"]) if given is None else given
+    found = FeatureSet.from_dict(about["features"])
+    if given is not None:
+        found = replace(given, precision=found.precision)
     identity = identity_of(found)
     if identity == about["identity"]:
         return found
@@ -208,7 +222,7 @@ def _about(state: IndexState, images: IndexedImages, folder: Path, sizes: dict[s
         "graph": (folder / _GRAPH).stat().st_size if state.vectors.graph is not None else None,
         "n_images": len(images),
         "width": state.vectors.width,
-        "features": state.feature_set.to_dict(),
+        "features": _with_whole_paths(state.feature_set.to_dict()),
         "identity": identity_of(state.feature_set),
         "decoder": DECODER_VERSION,
         "engine": state.engine,
@@ -227,6 +241,14 @@ def _about(state: IndexState, images: IndexedImages, folder: Path, sizes: dict[s
         "provenance": dict(state.provenance),
         "listing": state.listing,
     }
+
+
+def _with_whole_paths(features: dict[str, Any]) -> dict[str, Any]:
+    """Return a feature set's values with the whole paths of networks, so that it is found from any folder."""
+    for branch in features["branches"]:
+        if branch["backbone"].lower().endswith(".onnx"):
+            branch["backbone"] = os.path.abspath(branch["backbone"])
+    return features
 
 
 def _save_vectors(vectors: VectorIndex, folder: Path) -> dict[str, int]:

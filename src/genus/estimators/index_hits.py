@@ -1,6 +1,6 @@
 """What a search finds."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -44,7 +44,7 @@ class Hit:
     same_file: bool = False
     copies: tuple[str, ...] = ()
     file: FileState = "unknown"
-    source: ImageSource | None = None
+    source: ImageSource | None = field(default=None, repr=False)
     split: str | None = None
 
     @property

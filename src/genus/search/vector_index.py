@@ -12,8 +12,8 @@ from genus.search.exact import Found, Numbers, merge, search_exactly
 from genus.search.graph import Graph, is_installed
 from genus.search.storage import Rows, StorageName, StoredRows, join_rows, store_rows
 
-EXACT_NUMBERS = 1 << 26
-"""Numbers (rows times width) up to which every row is compared: a query takes some hundredths of a second."""
+EXACT_NUMBERS = 1 << 27
+"""Numbers (rows times width) up to which every row is compared: 512 MB, and some hundredths of a second a query."""
 TARGET_RECALL = 0.98
 _EXPANSIONS = (64, 128, 256, 512, 1024)
 _RECALL_AT = 10
