@@ -6,8 +6,8 @@ Speed: rows of 1,280 numbers (EfficientNet-Lite0) of the images of the labelled 
 these, so each row is the features of one image plus half the difference of two others, drawn at random: as many rows as
 wanted, in the directions in which real features differ. The queries are more such rows. Beside Genus run faiss (HNSW
 with 8-bit rows) and hnswlib (float32), where they are installed, with the same number of neighbours and the same effort
-in building. Each is asked with rising effort until it finds 98% of the ten nearest that an exact search finds; the figures
-are those of that effort. What would not fit into `--memory` is left out, and that is said.
+in building. Each is asked with rising effort until it finds 98% of the ten nearest that an exact search finds; the
+figures are those of that effort. What would not fit into `--memory` is left out, and that is said.
 
 Retrieval: of each labelled set a quarter of the images (copies on one side, three seeds) is asked for among the others:
 mean average precision and share of queries with an image of their class first, with the features as they are, centred,
