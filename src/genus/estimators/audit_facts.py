@@ -14,7 +14,7 @@ from genus.classify.learning_curve import LearningCurve
 from genus.data.dataset import Dataset, SkippedImage
 from genus.errors import DataError
 from genus.estimators.audit_models import Judged, judge_labels, leak_scores
-from genus.estimators.same_pictures import confirmed_pairs, proposed_pairs, same_pictures
+from genus.estimators.same_pictures import bits_apart, confirmed_pairs, proposed_pairs, same_pictures
 from genus.features.feature_set import FeatureSet
 from genus.features.runtime import Runtime
 from genus.features.stream import extract_batches
@@ -89,8 +89,9 @@ def gather(
     nearest = nearest_others(_compact(seen.Z), _NEIGHBOURS)
     contents = [info.content_hash for info in seen.infos]
     pairs = proposed_pairs(seen.hashes, looks.mirrored, nearest, most=most_pairs(len(data)))
+    bits = bits_apart(seen.hashes, looks.mirrored, pairs)
     same = confirmed_pairs(
-        data.sources, pairs, seen.Z, workers=workers, limits=runtime.limits, progress=progress
+        data.sources, pairs, seen.Z, bits, workers=workers, limits=runtime.limits, progress=progress
     )
     pictures = same_pictures(contents, same)
     judged = judge_labels(data, seen.Z, contents, pictures, random_state=random_state)

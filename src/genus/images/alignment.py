@@ -1,12 +1,13 @@
 """Whether two pictures are one: laid over each other, cropped, mirrored and turned a little, as well as they go.
 
 Perceptual hashes and network features find pairs that may be the same picture; this compares the pixels. It looks at
-fine detail only, so that brightness, contrast and colour do not matter, and two pictures of one kind of thing, which
-have their large shapes in common, do not pass.
+detail only, so that brightness, contrast and colour do not matter, and two pictures of one kind of thing, which have
+their large shapes in common, do not pass: first in small, which is quick, and of those that pass at twice that, where
+two round flowers no longer agree.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,10 @@ _SIDE, _SMALL = 64, 32  # of the squares that are compared, and that are searche
 _SCALES = (1.0, 0.92, 0.84, 0.76, 0.68, 0.6, 0.52)  # a crop's side, as a share of the whole picture's
 _REFINED = 2  # ways to lay one over the other that are fitted exactly
 _SURE = 0.97  # agreement from which nothing better is looked for
-_COARSE = 4.0  # pixels of blur: what is coarser than this is left out
-_STEPS = 30  # of the exact fit
+_FINE_SIDE = 128  # of the squares that are compared a second time
+_COARSE, _FINE_COARSE = 4.0, 2.5  # pixels of blur: what is coarser than this is left out
+_SHARP = 0.8  # pixels of blur: what is finer is noise
+_STEPS, _FINE_STEPS = 30, 20  # of the exact fit
 _LEAST_OVERLAP = 0.2
 _EMPTY = 1e-3  # spread of a picture with nothing in it
 
@@ -35,12 +38,30 @@ def detail(pixels: NDArray[np.uint8]) -> Floats:
     -------
     (64, 64) float32
     """
+    return _band(pixels, _SIDE, _COARSE)
+
+
+def fine_detail(pixels: NDArray[np.uint8]) -> Floats:
+    """Return the finest detail of a picture in grey, squashed to a square: what `fine_agreement` compares.
+
+    Parameters
+    ----------
+    pixels : (h, w, 3) uint8
+
+    Returns
+    -------
+    (128, 128) float32
+    """
+    return _band(pixels, _FINE_SIDE, _FINE_COARSE)
+
+
+def _band(pixels: NDArray[np.uint8], side: int, coarsest: float) -> Floats:
     import cv2
 
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    small = cv2.resize(grey, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
-    smooth = cv2.GaussianBlur(small, (0, 0), 0.8)
-    return np.asarray(smooth - cv2.GaussianBlur(small, (0, 0), _COARSE), np.float32)
+    small = cv2.resize(grey, (side, side), interpolation=cv2.INTER_AREA).astype(np.float32)
+    smooth = cv2.GaussianBlur(small, (0, 0), _SHARP)
+    return np.asarray(smooth - cv2.GaussianBlur(small, (0, 0), coarsest), np.float32)
 
 
 def agreement(one: Floats, other: Floats) -> float:
@@ -72,13 +93,51 @@ def agreement(one: Floats, other: Floats) -> float:
     >>> agreement(one, detail(np.repeat(rng.integers(0, 255, (32, 32, 1), np.uint8), 3, axis=2))) < 0.4
     True
     """
-    ways = sorted(_ways(one, other), key=lambda way: -way.score)
     best = 0.0
-    for way in ways[:_REFINED]:
-        best = max(best, _plain(way), _exact(way))
+    for way in _likeliest(one, other):
+        best = max(best, _plain(way), _exact(way).score)
         if best >= _SURE:
             break
     return best
+
+
+def fine_agreement(one: Floats, other: Floats, fine_one: Floats, fine_other: Floats) -> float:
+    """Tell how well the finest detail of two pictures agrees, once they are laid over each other, from 0 to 1.
+
+    Parameters
+    ----------
+    one, other : (64, 64) float32
+        From `detail`.
+    fine_one, fine_other : (128, 128) float32
+        From `fine_detail`, of the same pictures.
+
+    Notes
+    -----
+    Above 0.75 for the same picture, even a corner of it that was cut out or saved at a low quality; mostly below 0.6
+    for two dandelions that lie over each other perfectly. About 10 ms.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> picture = np.repeat(rng.integers(0, 255, (64, 64, 1), np.uint8), 3, axis=2)
+    >>> fine_agreement(detail(picture), detail(picture), fine_detail(picture), fine_detail(picture)) > 0.99
+    True
+    """
+    best = 0.0
+    for way in _likeliest(one, other):
+        inner, outer = (fine_one, fine_other) if way.is_forward else (fine_other, fine_one)
+        if way.is_mirrored and way.is_forward:
+            outer = np.ascontiguousarray(outer[:, ::-1])
+        elif way.is_mirrored:
+            inner = np.ascontiguousarray(inner[:, ::-1])
+        warp = _exact(way).warp.copy()
+        warp[:, 2] *= _FINE_SIDE / _SIDE
+        best = max(best, _fitted(inner, outer, warp, _FINE_STEPS, 3).score)
+    return best
+
+
+def _likeliest(one: Floats, other: Floats) -> "list[_Way]":
+    return sorted(_ways(one, other), key=lambda way: -way.score)[:_REFINED]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,13 +149,25 @@ class _Way:
     outer: Floats
     scale: float
     place: tuple[float, float]
+    is_forward: bool = (
+        True  # whether it is the first picture that is laid into the second, which may be mirrored
+    )
+    is_mirrored: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Fit:
+    """How well a picture lies over another, and how: from its pixels to those of the other."""
+
+    score: float
+    warp: Floats
 
 
 def _ways(one: Floats, other: Floats) -> Iterator[_Way]:
     """Yield the best way for each picture as a piece of the other, mirrored and not; found on small copies."""
-    for turned in (other, np.ascontiguousarray(other[:, ::-1])):
-        yield _best_way(one, turned)
-        yield _best_way(turned, one)
+    for is_mirrored, turned in enumerate((other, np.ascontiguousarray(other[:, ::-1]))):
+        yield replace(_best_way(one, turned), is_mirrored=bool(is_mirrored))
+        yield replace(_best_way(turned, one), is_mirrored=bool(is_mirrored), is_forward=False)
 
 
 def _best_way(inner: Floats, outer: Floats) -> _Way:
@@ -135,19 +206,24 @@ def _match(outer: Floats, piece: Floats) -> tuple[float, tuple[int, int]]:
     return (float(best) if np.isfinite(best) else 0.0), (int(place[0]), int(place[1]))
 
 
-def _exact(way: _Way) -> float:
-    """Let the fit turn, stretch and shift the picture a little; returns the correlation that it reaches."""
+def _exact(way: _Way) -> _Fit:
+    """Let the fit turn, stretch and shift the picture a little."""
+    (x, y), scale = way.place, way.scale  # from a pixel of the inner picture to one of the outer
+    return _fitted(way.inner, way.outer, np.array([[scale, 0, x], [0, scale, y]], np.float32), _STEPS, 5)
+
+
+def _fitted(inner: Floats, outer: Floats, warp: Floats, steps: int, smoothed: int) -> _Fit:
+    """Fit a picture over another, from a first guess; a score of 0 where that does not succeed."""
     import cv2
 
-    if float(way.inner.std()) < _EMPTY or float(way.outer.std()) < _EMPTY:
-        return 0.0
-    (x, y), scale = way.place, way.scale  # from a pixel of the inner picture to one of the outer
-    warp: Any = np.array([[scale, 0, x], [0, scale, y]], np.float32)
-    stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, _STEPS, 1e-3)
+    if float(inner.std()) < _EMPTY or float(outer.std()) < _EMPTY:
+        return _Fit(0.0, warp)
+    stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, steps, 1e-3)
+    found: Any = warp.copy()
     try:
-        score, warp = cv2.findTransformECC(way.inner, way.outer, warp, cv2.MOTION_AFFINE, stop, None, 5)  # type: ignore[call-overload]
+        score, found = cv2.findTransformECC(inner, outer, found, cv2.MOTION_AFFINE, stop, None, smoothed)  # type: ignore[call-overload]
     except cv2.error:  # it does not converge: the pictures have nothing in common
-        return 0.0
-    area = abs(float(warp[0, 0] * warp[1, 1] - warp[0, 1] * warp[1, 0]))
+        return _Fit(0.0, warp)
+    area = abs(float(found[0, 0] * found[1, 1] - found[0, 1] * found[1, 0]))
     plausible = _LEAST_OVERLAP <= area <= 1 / _LEAST_OVERLAP
-    return float(score) if plausible and np.isfinite(score) else 0.0
+    return _Fit(float(score), found) if plausible and np.isfinite(score) else _Fit(0.0, warp)
