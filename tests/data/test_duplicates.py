@@ -71,10 +71,10 @@ def test_sixty_thousand_images_take_seconds() -> None:
 
 
 def test_thousands_of_plain_pictures_stay_bounded() -> None:
-    hashes = np.zeros(5000, np.uint64)
-    features = np.random.default_rng(0).normal(size=(5000, 8)).astype(np.float32)
-    groups = duplicate_groups([str(i) for i in range(5000)], hashes, features, min_cosine=0.9999)
-    assert len(np.unique(groups)) > 4900
+    hashes = np.zeros(3000, np.uint64)
+    features = np.random.default_rng(0).normal(size=(3000, 8)).astype(np.float32)
+    groups = duplicate_groups([str(i) for i in range(3000)], hashes, features, min_cosine=0.9999)
+    assert len(np.unique(groups)) > 2900
 
 
 def test_lengths_must_agree() -> None:

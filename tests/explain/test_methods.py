@@ -73,7 +73,7 @@ def test_maps_of_a_network_with_random_weights_are_others(trained: ModelFile, me
     """The sanity check of Adebayo et al. (2018), "Sanity checks for saliency maps", NeurIPS."""
     learned, random = (Explainer(model, method=method) for model in (trained, randomised(trained)))
     agreement = []
-    for i, corner in enumerate(corners(learned)):
+    for i, corner in enumerate(corners(learned)[:2]):
         pixels = picture(NAMES[i % 2], corner, i)
         (found,) = learned.explain(pixels)
         (other,) = random.explain(pixels, classes=[found.label])

@@ -27,7 +27,7 @@ from genus.cli.options import (
     make_runtime,
 )
 from genus.cli.search_data import SearchedData, read_box
-from genus.cli.search_output import print_found, print_identified, print_index, write_results
+from genus.cli.search_output import print_found, print_identified, print_index, write_page, write_results
 from genus.errors import ParameterError
 from genus.files import check_writable
 
@@ -135,9 +135,7 @@ def search(
     wants_hits = bool(asked) or of_class is not None
     _check(asked, wants_hits, identify, html)
     region = None if box is None else read_box(box)
-    for path in (html, export):
-        if path is not None:
-            check_writable(path, force=force)
+    _check_targets(html, export, save, force=force)
     source = SearchedData(
         data,
         features=features,
@@ -149,33 +147,26 @@ def search(
         keeps_index=not no_cache,
         command=shlex.join(context.obj),
     )
-    if save is not None:
-        from genus.estimators.index_file import check_target
-
-        check_target(save, force=force)
     index: ImageIndex = source.index(console)
     write_results(index, save=save, export=export, force=force, console=console)
     if identify is not None:
         print_identified(asked, index, identify, json=json)
-        return
-    if not wants_hits:
+    elif not wants_hits:
         print_index(index, data, save=save, export=export, json=json)
-        return
-    found = index.search(
-        asked or None,
-        k,
-        box=region,
-        unlike=against or None,
-        of_class=of_class,
-        where=where or (),
-        diversity=diversity,
-        fold_copies=not copies,
-    )
-    if html is not None:
-        from genus.cli.search_output import write_page
-
-        write_page(html, found, asked, against, region, index, data)
-    print_found(found, index, k, html=html, json=json, console=console)
+    else:
+        found = index.search(
+            asked or None,
+            k,
+            box=region,
+            unlike=against or None,
+            of_class=of_class,
+            where=where or (),
+            diversity=diversity,
+            fold_copies=not copies,
+        )
+        if html is not None:
+            write_page(html, found, asked, against, region, index, data)
+        print_found(found, index, k, html=html, json=json, console=console)
 
 
 def _check(asked: list[str], wants_hits: bool, identify: float | None, html: str | None) -> None:
@@ -186,3 +177,14 @@ def _check(asked: list[str], wants_hits: bool, identify: float | None, html: str
         raise ParameterError("--identify says who is in an image: name one.")
     if identify is not None and html is not None:
         raise ParameterError("--identify answers with a name; there is no page for it. Leave out --html.")
+
+
+def _check_targets(html: str | None, export: str | None, save: str | None, *, force: bool) -> None:
+    """Find out before the work whether its results can be written."""
+    for path in (html, export):
+        if path is not None:
+            check_writable(path, force=force)
+    if save is not None:
+        from genus.estimators.index_file import check_target
+
+        check_target(save, force=force)
