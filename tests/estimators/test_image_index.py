@@ -295,6 +295,13 @@ index.save(sys.argv[2], force=True)
         with pytest.raises(DataError, match="not in the index"):
             index.remove("nothing.png")
 
+    def test_features_of_very_many_images_wait_in_a_file(
+        self, few: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        in_memory = build(few).vectors
+        monkeypatch.setattr("genus.estimators.index_building._ON_DISK_ABOVE", 0)
+        assert np.array_equal(build(few).vectors, in_memory)
+
     def test_vectors_for_other_databases(self, index: ImageIndex, tmp_path: Path) -> None:
         index.export(tmp_path / "x.parquet")
         table = pyarrow.parquet.read_table(tmp_path / "x.parquet").to_pydict()

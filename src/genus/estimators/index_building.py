@@ -1,5 +1,6 @@
 """From images to an index: features, a metric, what its scores mean, and rows as they are kept."""
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from genus.search.storage import StorageName, StoredRows, store_rows
 from genus.search.vector_index import EXACT_NUMBERS, VectorIndex
 
 _HALF_ABOVE = 1 << 28  # numbers; more are held in half precision while the index is built
+_ON_DISK_ABOVE = 1 << 30  # numbers; more are held in a file that vanishes by itself
 _MOST_LABELLED = 20_000  # rows that a metric is learned from
 
 Rows = NDArray[np.float32]
@@ -134,12 +136,12 @@ def read_images(
     *,
     progress: Progress = SILENT,
 ) -> ReadImages:
-    """Compute the features of images, in memory of two or four bytes a number."""
+    """Compute the features of images, in two or four bytes a number; those of millions of images on disk."""
     n, width = len(data), comparable_width(feature_set)
     for name, values in metadata.items():
         if len(values) != n:
             raise DataError(f"{n} images, but {len(values)} values of {name!r}: one each is needed.")
-    features = np.empty((n, width), np.float16 if n * width > _HALF_ABOVE else np.float32)
+    features = _room(n, width, np.float16 if n * width > _HALF_ABOVE else np.float32)
     infos: dict[int, ImageInfo] = {}
     hashes = np.zeros(n, np.uint64)
     skipped: dict[int, SkippedImage] = {}
@@ -158,6 +160,13 @@ def read_images(
     )
     rows = features if len(kept) == n else features[kept]
     return ReadImages(StoredRows(rows), images, tuple(skipped[i] for i in sorted(skipped)))
+
+
+def _room(n: int, width: int, kind: Any) -> NDArray[Any]:
+    """Return an array that is to be filled: in memory, or in a temporary file where it would take too much."""
+    if n * width <= _ON_DISK_ABOVE:
+        return np.empty((n, width), kind)
+    return np.memmap(tempfile.TemporaryFile(), kind, "w+", shape=(n, width))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -223,7 +232,7 @@ def _placed(features: StoredRows, metric: Metric, storage: StorageName | None) -
     n, width = len(features), metric.width(features.width)
     chosen: StorageName = storage or ("float16" if n * width > EXACT_NUMBERS else "float32")
     empty = store_rows(np.empty((0, width), np.float32), chosen)
-    values = np.empty((n, width), empty.values.dtype)
+    values = _room(n, width, empty.values.dtype)
     scales = None if empty.scales is None else np.empty(n, np.float32)
     for numbers, rows in features.blocks():
         part = store_rows(metric.apply(rows), chosen)

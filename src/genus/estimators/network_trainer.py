@@ -103,6 +103,7 @@ class NetworkTrainer:
         self._store: PixelStore | None = None
         self._examples: TrainingExamples | None = None
         self._taken: Network | None = None
+        self._gentler: Recipe | None = None  # the recipe of what was taken, where all of it was trained at the end
         self._frozen_seconds: float | None = None  # what its frozen beginning took, where it has one
 
     def train(
@@ -146,7 +147,7 @@ class NetworkTrainer:
         second = self._finished(whole, history.then(self._run(whole, lesson, recipe, left(), ".deeper")))
         if not self._is_better(second.history, first.history):
             return first
-        self._taken = whole
+        self._taken, self._gentler = whole, recipe
         return second
 
     def go_on(
@@ -168,7 +169,10 @@ class NetworkTrainer:
             raise RuntimeError("nothing was trained that could go on")
         examples = self._pictures() if network.reads_pixels else self.examples()
         lesson = self._lesson(examples, rows, np.zeros(0, np.int64), metric)
+        gentler = self._gentler
         recipe = recipe_to_go_on(self.plan.recipe, n_epochs)
+        if gentler is not None:
+            recipe = recipe_to_go_on(gentler, gentler.epochs)
         return self._finished(network, self._run(network, lesson, recipe, seconds, ".all"))
 
     def _lesson(self, examples: "TrainingExamples", rows: Rows, validation: Rows, metric: str) -> "Lesson":
