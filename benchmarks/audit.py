@@ -156,7 +156,7 @@ def measure(
     folds = np.empty(len(codes), np.int64)
     for fold, (_, rows) in enumerate(split.split(Z, codes)):
         folds[rows] = fold
-    proba = out_of_fold(Z, OneClass(codes.astype(np.intp)), folds).final
+    proba = out_of_fold(Z, OneClass(codes.astype(np.intp)), folds)
     ours = doubt(proba, codes)
     plain = make_pipeline(StandardScaler(), LogisticRegression(max_iter=200, C=0.01))
     theirs = 1 - get_label_quality_scores(

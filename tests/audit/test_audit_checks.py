@@ -61,12 +61,42 @@ class TestLabels:
         found = check_labels(replace(facts, codes=None, values=values))
         assert {f.row for f in found.findings} == set(range(30))
 
+    def test_a_label_that_nobody_could_judge_is_not_called_wrong(self) -> None:
+        facts = made_up_facts()
+        values = np.eye(3, dtype=np.int8)[np.arange(60) % 3]
+        values[:, 2] = 1  # all have it: nothing to hold it against
+        proba = facts.proba.copy()
+        proba[:, 2] = np.nan
+        found = check_labels(replace(facts, codes=None, values=values, proba=proba))
+        assert max(f.severity for f in found.findings if f.row != 7) < 0.5
+
+    def test_what_is_unknown_stays_unknown_in_a_suggestion(self) -> None:
+        facts = made_up_facts()
+        values = np.eye(3, dtype=np.int8)[np.arange(60) % 3]
+        values[9] = (0, 0, -1)  # it shows a cat
+        found = check_labels(replace(facts, codes=None, values=values))
+        assert max(found.findings, key=lambda f: f.severity).suggestion == "cat|?owl"
+
 
 class TestDuplicates:
     def test_all_images_of_a_picture_share_a_number(self) -> None:
         facts = made_up_facts()
         found = [f for f in check_duplicates(facts).findings if f.issue == "exact_duplicate"]
         assert [(f.row, f.other, f.group) for f in found] == [(0, 3, 0), (3, 0, 0)]
+
+    def test_the_one_to_learn_from_is_kept(self) -> None:
+        facts = replace(made_up_facts(), splits=np.array(["test", *["train"] * 59]))
+        found = {f.row: f.suggestion for f in check_duplicates(facts).findings}
+        assert found == {0: "-", 3: ""}
+
+    def test_thousands_of_copies_take_no_time(self) -> None:
+        facts = made_up_facts()
+        n = 20_000
+        many = replace(
+            facts, contents=np.full(n, "a"), pictures=np.zeros(n, np.int64), codes=None, classes=()
+        )
+        many = replace(many, X=np.zeros((n, 1), np.float32), splits=None, proba=None)
+        assert len(check_duplicates(many).findings) == n
 
     def test_two_labels_for_one_picture_are_a_conflict_on_both_sides(self) -> None:
         facts = made_up_facts()
@@ -95,6 +125,11 @@ class TestLeaks:
 
     def test_without_parts_there_is_nothing_to_leak_between(self) -> None:
         assert check_leaks(replace(made_up_facts(), splits=None)).left_out
+
+    def test_what_is_in_val_too_is_no_training_image(self) -> None:
+        splits = np.array(["val", *["train"] * 2, "test", *["train"] * 56])
+        found = check_leaks(replace(made_up_facts(), splits=splits))
+        assert [(f.row, f.other) for f in found.findings] == [(3, 0)] and not found.remarks
 
     def test_copies_within_a_part_are_no_leak(self) -> None:
         facts = made_up_facts()
@@ -148,6 +183,16 @@ class TestShortcuts:
         remarks = check_shortcuts(replace(facts, statistics=telling)).remarks
         size = next(r for r in remarks if r.figures["family"] == "size and shape")
         assert size.figures["accuracy"] > 0.95 and size.figures["chance"] < 0.4
+
+    def test_a_class_that_a_part_of_the_images_lacks_does_no_harm(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("genus.audit.shortcuts._MOST", 50)
+        facts = made_up_facts()
+        codes = facts.codes % 2
+        codes[:3] = 2  # two or three of sixty
+        telling = {**facts.statistics, "width": 64.0 + 10 * codes}
+        assert check_shortcuts(replace(facts, codes=codes, statistics=telling)).remarks
 
     def test_metadata_that_say_nothing_are_not_mentioned(self) -> None:
         assert not check_shortcuts(made_up_facts()).remarks

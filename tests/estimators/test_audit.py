@@ -1,5 +1,6 @@
 """Audits of pictures: what the two columns find together."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,6 +13,7 @@ from genus.data.label_sets import LabelSets
 from genus.errors import DataError, ParameterError
 from genus.estimators.audit_limits import exceeded_limits, parse_limits
 from genus.estimators.audited import COLUMNS
+from genus.estimators.label_fixes import accepted, fixed_labels, review_rows
 from genus.images.source import as_source
 from photographs import photographs
 
@@ -37,7 +39,8 @@ def found() -> Audit:
 def test_the_wrong_label_is_the_first_of_the_labels_and_every_label_is_ranked(found: Audit) -> None:
     every = found.issue("label", at_least=0.0)
     assert (every[0].image, every[0].suggestion) == ("4.png", "0")
-    assert len(every) == found.n_labelled - 1  # but for the one that cannot be read
+    assert len(every) == found.n_labelled
+    assert next(row for row in every if row.image == "broken.png").evidence == "not judged: it cannot be read"
 
 
 def test_copies_leaks_black_pictures_and_broken_files_are_found(found: Audit) -> None:
@@ -83,6 +86,26 @@ def test_cropped_mirrored_and_recoloured_photographs_are_near_duplicates() -> No
     assert not any({"1", "6"} <= group for group in groups.values())
 
 
+def test_accepting_everything_keeps_one_of_each_picture() -> None:
+    photos = photographs(96)[[0, 1, 7]]
+    images = [as_source(photos[0], "test.png"), *(as_source(p, f"{i}.png") for i, p in enumerate(photos))]
+    data = Dataset(tuple(images), ("a", "a", "b", "a"), splits=("test", "train", "train", "train"))
+    found = Audit.of(data, features=CHEAP, checks=["duplicates", "leaks"])
+    review = [{**row, "accept": "yes"} for row in review_rows(found)]
+    fixed = fixed_labels(data, accepted(review, "review.csv"), "review.csv")  # type: ignore[arg-type]
+    assert fixed.left_out == ("test.png",)
+
+
+def test_many_empty_pictures_do_not_keep_copies_from_being_found() -> None:
+    photos = list(photographs(128)[:10])
+    empty = [np.full((64, 64, 3), grey, np.uint8) for grey in range(0, 210, 3)]
+    pictures = [*empty, *photos, photos[6][:, ::-1].copy()]
+    sources = tuple(as_source(p, f"{i}") for i, p in enumerate(pictures))
+    found = Audit.of(Dataset(sources), features="efficientnet-lite0@224", checks=["duplicates"])
+    last = len(pictures) - 1
+    assert {row.image for row in found.issue("near_duplicate")} >= {f"{last}", f"{last - 4}"}
+
+
 class TestBadInput:
     def test_images_without_labels_are_audited_as_far_as_they_go(self) -> None:
         pictures, _ = digit_pictures(4)
@@ -94,6 +117,12 @@ class TestBadInput:
         pictures, _ = digit_pictures(3)
         found = Audit.of(list(pictures), ["digit"] * len(pictures), features=CHEAP)
         assert "one class only, 'digit'" in found.left_out["labels"]
+
+    def test_labels_that_nobody_judged_have_a_row_all_the_same(self) -> None:
+        pictures, _ = digit_pictures(3)
+        found = Audit.of(list(pictures), ["digit"] * len(pictures), features=CHEAP, checks=["labels"])
+        rows = found.issue("label", at_least=0.0)
+        assert len(rows) == len(pictures) and {row.severity for row in rows} == {0.0}
 
     def test_a_class_of_one_image_is_left_out_and_named(self) -> None:
         pictures, labels = digit_pictures(6)
@@ -131,6 +160,14 @@ def test_several_labels_an_image() -> None:
 def test_limits(found: Audit) -> None:
     assert exceeded_limits(found, parse_limits("leaks")) == ["leak: 1"]
     assert exceeded_limits(found, parse_limits("leaks>1,labels>50%")) == []
+    assert exceeded_limits(found, parse_limits("noise>90%")) == []
+    assert exceeded_limits(found, parse_limits("noise>0.01%"))[0].startswith("noise: ")
+    partly = replace(found, checks=("duplicates",))
+    assert exceeded_limits(partly, parse_limits("labels")) == [
+        "label: not checked: it was not among the checks"
+    ]
+    with pytest.raises(ParameterError, match="leave the number out"):
+        parse_limits("shortcuts>2%")
     with pytest.raises(ParameterError, match="no issue named 'leeks'"):
         parse_limits("leeks")
     with pytest.raises(ParameterError, match="expected an issue"):

@@ -40,13 +40,13 @@ def check_audit_check(check: Callable[[Facts], Found], *, random_state: int = 0)
     facts = made_up_facts(random_state)
     several = np.eye(3, dtype=np.int8)[facts.codes]
     bare = replace(facts, statistics={}, metadata={}, thumbnails=None, splits=None, leak_scores={})
-    unlabelled = replace(bare, classes=(), codes=None, proba=None, first_proba=None)
+    unlabelled = replace(bare, classes=(), codes=None, proba=None)
     worlds = {
         "full facts": facts,
         "few facts": bare,
         "no labels": unlabelled,
         "several labels an image": replace(facts, codes=None, values=several),
-        "labels that no model judged": replace(facts, proba=None, first_proba=None, why_no_proba="too few"),
+        "labels that no model judged": replace(facts, proba=None, why_no_proba="too few"),
         "one image": _one(unlabelled),
     }
     for name, world in worlds.items():
@@ -79,7 +79,6 @@ def made_up_facts(random_state: int = 0) -> Facts:
         ("cat", "dog", "owl"),
         codes,
         None,
-        proba,
         proba,
         "",
         splits,

@@ -1,5 +1,8 @@
 """Images that are there twice: identical files, near copies, and the same picture under two labels."""
 
+from collections import defaultdict
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,12 +10,14 @@ from genus.audit.facts import Facts
 from genus.audit.finding import LEAVE_OUT, Finding, Found
 
 _NEAR, _EXACT, _CONFLICT = 0.5, 0.6, 0.95  # severities
+_SHOWN = 4  # images that contradict one
 
 
 def check_duplicates(facts: Facts) -> Found:
     """Report every image of a picture that is there several times, and which of them have different labels.
 
-    The first image of a picture is reported without a suggestion: it is the one to keep.
+    One image of each picture is reported without a suggestion: the one to keep. It is one to learn from where the
+    picture is on both sides of a split, and else the first.
 
     Examples
     --------
@@ -24,8 +29,8 @@ def check_duplicates(facts: Facts) -> Found:
     """
     found: list[Finding] = []
     for number, rows in enumerate(copies(facts.pictures)):
-        found += _conflict(facts, rows, number)
-        found += (_copy(facts, row, rows, number) for row in rows)
+        found += _conflicts(facts, rows, number)
+        found += _copies(facts, rows, number)
     return Found(tuple(found))
 
 
@@ -42,51 +47,61 @@ def group_numbers(pictures: NDArray[np.int64]) -> dict[int, int]:
     return {row: number for number, rows in enumerate(copies(pictures)) for row in rows}
 
 
-def _copy(facts: Facts, row: int, rows: list[int], number: int) -> Finding:
-    """Report one image of a picture that is there several times."""
-    others = [i for i in rows if i != row]
-    same = [i for i in others if facts.contents[i] == facts.contents[row]]
-    return Finding(
-        row,
-        "exact_duplicate" if same else "near_duplicate",
-        _EXACT if same else _NEAR,
-        "an identical file" if same else "the same picture, changed or saved again",
-        LEAVE_OUT if row != rows[0] else "",
-        other=(same or others)[0],
-        group=number,
-    )
+def _copies(facts: Facts, rows: list[int], number: int) -> Iterator[Finding]:
+    """Report each image of a picture that is there several times."""
+    kept = min(rows, key=facts.preference)
+    files: dict[str, list[int]] = defaultdict(list)
+    for row in rows:
+        files[str(facts.contents[row])].append(row)
+    for row in rows:
+        same = files[str(facts.contents[row])]
+        is_exact = len(same) > 1
+        others = same[:2] if is_exact else (kept, *rows[:2])
+        yield Finding(
+            row,
+            "exact_duplicate" if is_exact else "near_duplicate",
+            _EXACT if is_exact else _NEAR,
+            "an identical file" if is_exact else "the same picture, changed or saved again",
+            LEAVE_OUT if row != kept else "",
+            other=next(i for i in others if i != row),
+            group=number,
+        )
 
 
-def _conflict(facts: Facts, rows: list[int], number: int) -> list[Finding]:
+def _conflicts(facts: Facts, rows: list[int], number: int) -> Iterator[Finding]:
     """Report all images of a picture that is there under several labels."""
-    labels = {row: facts.label_text(row) for row in rows if facts.labelled[row]}
-    if facts.values is not None:
-        some = [row for row in labels]
-        parts = facts.values[some]
-        if not ((parts == 1).any(axis=0) & (parts == 0).any(axis=0)).any():
-            return []
-    elif len(set(labels.values())) < 2:
-        return []
-    found = []
-    for row, label in labels.items():
-        against = [i for i, other in labels.items() if other != label]
-        if not against:
-            continue
-        said = ", ".join(sorted({repr(labels[i]) for i in against})[:3])
-        exact = any(facts.contents[i] == facts.contents[row] for i in against)
-        found.append(
-            Finding(
+    labels: dict[str, list[int]] = defaultdict(list)
+    for row in rows:
+        if facts.labelled[row]:
+            labels[facts.label_text(row)].append(row)
+    if len(labels) < 2 or not _contradict(facts, [row for members in labels.values() for row in members]):
+        return
+    for label, members in labels.items():
+        against = [row for other, some in labels.items() if other != label for row in some[:_SHOWN]]
+        said = ", ".join(sorted(repr(other) for other in labels if other != label)[:3])
+        contents = {str(facts.contents[i]) for i in against}
+        for row in members:
+            same = "an identical file" if str(facts.contents[row]) in contents else "the same picture"
+            suggestion = _likelier(facts, row, against)
+            evidence = f"{same} has the label {said}"
+            yield Finding(
                 row,
                 "conflict",
                 _CONFLICT,
-                f"{'an identical file' if exact else 'the same picture'} has the label {said}",
-                _likelier(facts, row, against),
+                evidence,
+                suggestion,
                 other=against[0],
                 group=number,
-                argues=tuple(against[1:4]),
+                argues=tuple(against[1:_SHOWN]),
             )
-        )
-    return found
+
+
+def _contradict(facts: Facts, rows: list[int]) -> bool:
+    """Say whether labels contradict each other: of several an image, only what is known of them can."""
+    if facts.values is None:
+        return True
+    parts = facts.values[rows]
+    return bool(((parts == 1).any(axis=0) & (parts == 0).any(axis=0)).any())
 
 
 def _likelier(facts: Facts, row: int, against: list[int]) -> str:

@@ -1,6 +1,6 @@
 """What checks are made on: arrays that say what is known of n images, and nothing that opens one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from genus.neighbors import Neighbors
 
 UNKNOWN = -1
+PARTS = ("train", "val", "test")
+"""The parts of a divided set, in the order in which copies stay: what is learned from first."""
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -35,10 +37,8 @@ class Facts:
     values : (n, c) int8, or None
         Where an image may have several labels: 1 has it, 0 has it not, -1 unknown.
     proba : (n, c) float64, or None
-        What models that had not seen an image, nor its copies, say of it; rows of NaN where none could be asked. None
-        where there are no labels, or too few images.
-    first_proba : (n, c) float64, or None
-        The same before the labels that are likely to be wrong were set aside.
+        What models that had not seen an image, nor its copies, say of it; NaN where none could be asked. None where
+        there are no labels, or too few images.
     why_no_proba : str
         The reason, where there are labels.
     splits : (n,) str, or None
@@ -62,7 +62,6 @@ class Facts:
     codes: Codes | None = None
     values: NDArray[np.int8] | None = None
     proba: Floats | None = None
-    first_proba: Floats | None = None
     why_no_proba: str = ""
     splits: NDArray[np.str_] | None = None
     leak_scores: Mapping[str, Floats] = field(default_factory=dict)
@@ -86,6 +85,23 @@ class Facts:
         """Return an image's label, or its labels as a table writes them: "cat|dog"."""
         if self.codes is not None:
             return self.classes[self.codes[row]] if self.codes[row] >= 0 else ""
-        if self.values is not None:
-            return "|".join(self.classes[c] for c in np.flatnonzero(self.values[row] == 1))
-        return ""
+        return "" if self.values is None else set_text(self.classes, self.values[row])
+
+    def preference(self, row: int) -> tuple[int, int]:
+        """Return by what the image to keep is chosen among copies: the training part first, then the first image."""
+        part = "" if self.splits is None else str(self.splits[row])
+        return (PARTS.index(part) if part in PARTS else len(PARTS)), row
+
+
+def set_text(classes: Sequence[str], values: NDArray[np.int8]) -> str:
+    """Write the labels of an image that may have several, as a table does.
+
+    Examples
+    --------
+    >>> set_text(("cat", "dog", "owl"), np.int8([1, 0, -1])), set_text(("cat", "dog"), np.int8([1, -1]))
+    ('cat|?owl', 'cat|?')
+    """
+    has = [name for name, value in zip(classes, values, strict=True) if value == 1]
+    unsure = [f"?{name}" for name, value in zip(classes, values, strict=True) if value == UNKNOWN]
+    # nothing that it is known not to have: one mark says that all else is unknown
+    return "|".join([*has, *(["?"] if unsure and not (values == 0).any() else unsure)])

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genus.audit.duplicates import group_numbers
-from genus.audit.facts import UNKNOWN, Facts
+from genus.audit.facts import UNKNOWN, Facts, set_text
 from genus.audit.finding import Finding, Found, Remark
 from genus.audit.label_noise import probability_wrong
 from genus.metrics.intervals import wilson
@@ -28,21 +28,27 @@ def check_label_sets(facts: Facts) -> Found:
     """
     if facts.values is None:
         return Found(left_out="there are no labels")
-    if facts.proba is None:
-        return Found(left_out=facts.why_no_proba)
-    known = (facts.values != UNKNOWN) & np.isfinite(facts.proba)
+    proba = np.full(facts.values.shape, np.nan) if facts.proba is None else facts.proba
+    known = (facts.values != UNKNOWN) & np.isfinite(proba)
     rows = np.flatnonzero(known.any(axis=1))
     if not len(rows):
-        return Found(left_out=facts.why_no_proba)
+        return Found(tuple(unjudged(facts, rows, facts.why_no_proba)), left_out=facts.why_no_proba)
     has = facts.values == 1
-    doubts = np.log(np.maximum(facts.proba, _TINY)) - np.log(np.maximum(1 - facts.proba, _TINY))
+    doubts = np.log(np.maximum(proba, _TINY)) - np.log(np.maximum(1 - proba, _TINY))
     doubts = np.where(has, -doubts, doubts)
-    flagged = _confidently_other(facts.proba, has, known)
+    flagged = _confidently_other(proba, has, known)
     wrong = np.zeros(doubts.shape)
     wrong[known] = probability_wrong(doubts[known], float(flagged[known].mean()))
     groups = group_numbers(facts.pictures)
-    findings = [_finding(facts, row, has[row], wrong[row], groups.get(row)) for row in rows.tolist()]
+    findings = [_finding(facts, row, wrong[row], groups.get(row)) for row in rows.tolist()]
+    findings += unjudged(facts, rows, "its labels are on too few images, or on nearly all")
     return Found(tuple(findings), (_noise(flagged, known), *_labels(facts, has, wrong)))
+
+
+def unjudged(facts: Facts, judged: NDArray[np.int64], why: str) -> list[Finding]:
+    """Rank the labelled images that no model could be asked about last, so that each of them has a row."""
+    rest = np.setdiff1d(np.flatnonzero(facts.labelled), judged)
+    return [Finding(row, "label", 0.0, f"not judged: {why}") for row in rest.tolist()]
 
 
 def _confidently_other(proba: Floats, has: Cells, known: Cells) -> Cells:
@@ -56,7 +62,9 @@ def _confidently_other(proba: Floats, has: Cells, known: Cells) -> Cells:
     return found
 
 
-def _finding(facts: Facts, row: int, has: Cells, wrong: Floats, group: int | None) -> Finding:
+def _finding(facts: Facts, row: int, wrong: Floats, group: int | None) -> Finding:
+    values = facts.values[row] if facts.values is not None else np.zeros(len(wrong), np.int8)
+    has = values == 1
     worst = np.argsort(-wrong, kind="stable")[:_NAMED].tolist()
     suspects = [c for c in worst if wrong[c] >= _SUSPECT] or worst[:1]
     proba = facts.proba[row] if facts.proba is not None else wrong
@@ -64,8 +72,9 @@ def _finding(facts: Facts, row: int, has: Cells, wrong: Floats, group: int | Non
         f"{facts.classes[c]!r} {'is named, but only' if has[c] else 'is not named, but'} {proba[c]:.0%} probable"
         for c in suspects
     )
-    changed = has ^ (wrong >= _SUSPECT)
-    suggestion = "|".join(facts.classes[c] for c in np.flatnonzero(changed)) if (changed != has).any() else ""
+    changed = np.where(wrong >= _SUSPECT, 1 - values, values).astype(np.int8)
+    # that it has none of them cannot be suggested: an empty cell suggests nothing
+    suggestion = set_text(facts.classes, changed) if (changed != values).any() else ""
     argues = _arguing(facts, row, suspects[0], not has[suspects[0]])
     return Finding(
         row,

@@ -10,7 +10,7 @@ from genus.audit.duplicates import group_numbers
 from genus.audit.facts import Facts
 from genus.audit.finding import Finding, Found, Remark
 from genus.audit.label_noise import NoiseRate, doubt, noise_rate, probability_wrong
-from genus.audit.label_sets import check_label_sets
+from genus.audit.label_sets import check_label_sets, unjudged
 
 SUSPECT = 0.5  # severity from which a label is likelier wrong than right
 _ARGUING = 3  # images shown against a label
@@ -31,11 +31,12 @@ def check_labels(facts: Facts) -> Found:
         return check_label_sets(facts)
     if facts.codes is None:
         return Found(left_out="there are no labels")
-    if facts.proba is None:
-        return Found(left_out=facts.why_no_proba)
-    rows = np.flatnonzero((facts.codes >= 0) & np.isfinite(facts.proba).all(axis=1))
-    if not len(rows):
-        return Found(left_out=facts.why_no_proba)
+    judged = facts.codes >= 0
+    if facts.proba is not None:
+        judged &= np.isfinite(facts.proba).all(axis=1)
+    rows = np.flatnonzero(judged)
+    if facts.proba is None or not len(rows):
+        return Found(tuple(unjudged(facts, rows[:0], facts.why_no_proba)), left_out=facts.why_no_proba)
     proba, codes = facts.proba[rows], facts.codes[rows]
     rate = noise_rate(proba, codes)
     severity = probability_wrong(doubt(proba, codes), rate.value)
@@ -47,7 +48,7 @@ def check_labels(facts: Facts) -> Found:
         _finding(facts, int(row), int(code), float(wrong), groups.get(int(row)))
         for row, code, wrong in zip(rows, better, severity, strict=True)
     ]
-    findings += list(_without_models(facts, rows))
+    findings += unjudged(facts, rows, "its class has too few different images")
     return Found(tuple(findings), (_noise(rate, severity), *_confused(facts, findings)))
 
 
@@ -89,13 +90,6 @@ def _finding(facts: Facts, row: int, better: int, wrong: float, group: int | Non
         group=group,
         argues=argues[1:],
     )
-
-
-def _without_models(facts: Facts, judged: NDArray[np.int64]) -> Iterator[Finding]:
-    """Rank labelled images that no model could be asked about (a class with one image) in the middle of nowhere."""
-    rest = np.setdiff1d(np.flatnonzero(facts.labelled), judged)
-    for row in rest.tolist():
-        yield Finding(row, "label", 0.0, "not judged: its class has too few different images")
 
 
 def _noise(rate: NoiseRate, severity: NDArray[np.float64]) -> Remark:

@@ -3,11 +3,10 @@
 import numpy as np
 
 from genus.audit.duplicates import copies
-from genus.audit.facts import Facts
+from genus.audit.facts import PARTS, Facts
 from genus.audit.finding import LEAVE_OUT, Finding, Found, Remark
 
 _SEVERITY = 0.9
-_PARTS = ("train", "val", "test")
 
 
 def check_leaks(facts: Facts) -> Found:
@@ -25,18 +24,19 @@ def check_leaks(facts: Facts) -> Found:
         return Found(left_out="the data marks no parts: no training and test images to leak between")
     found = []
     for number, rows in enumerate(copies(facts.pictures)):
-        ranks = {row: _PARTS.index(part) for row in rows if (part := str(facts.splits[row])) in _PARTS}
+        ranks = {row: PARTS.index(part) for row in rows if (part := str(facts.splits[row])) in PARTS}
+        other = min(ranks, key=facts.preference, default=-1)
         for row, rank in ranks.items():
-            other = next((i for i, earlier in ranks.items() if earlier < rank), None)
-            if other is None:
+            if rank == ranks[other]:
                 continue
             exact = facts.contents[row] == facts.contents[other]
             evidence = (
-                f"{'an identical file' if exact else 'the same picture'} of the part {_PARTS[rank]!r} is in "
-                f"{_PARTS[ranks[other]]!r}"
+                f"{'an identical file' if exact else 'the same picture'} of the part {PARTS[rank]!r} is in "
+                f"{PARTS[ranks[other]]!r}"
             )
             found.append(Finding(row, "leak", _SEVERITY, evidence, LEAVE_OUT, other=other, group=number))
-    return Found(tuple(found), tuple(_effects(facts, {finding.row for finding in found})))
+    learned = {f.row for f in found if f.other is not None and facts.splits[f.other] == PARTS[0]}
+    return Found(tuple(found), tuple(_effects(facts, learned)))
 
 
 def _effects(facts: Facts, leaked: set[int]) -> list[Remark]:

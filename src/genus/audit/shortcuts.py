@@ -61,11 +61,11 @@ def check_shortcuts(facts: Facts) -> Found:
 
 def _chosen(codes: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the labelled images of classes with several; of very many a part."""
-    enough = np.flatnonzero(np.bincount(codes[codes >= 0]) >= 2)
-    rows = np.flatnonzero(np.isin(codes, enough))
+    rows = np.flatnonzero(codes >= 0)
     if len(rows) > _MOST:
         rows = np.sort(np.random.default_rng(0).choice(rows, _MOST, replace=False))
-    return rows
+    counts = np.bincount(codes[rows], minlength=1)
+    return rows[counts[codes[rows]] >= 2]
 
 
 def _columns(facts: Facts, rows: NDArray[np.int64]) -> dict[str, Floats]:

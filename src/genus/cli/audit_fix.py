@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genus.cli.options import data_name, read_named
-from genus.cli.output import open_table, print_json, print_line
+from genus.cli.output import as_text, open_table, print_json, print_line
 from genus.errors import DataError, ParameterError
 from genus.files import check_writable
 
@@ -37,9 +37,9 @@ def fix_labels(review: str, asked: Mapping[str, Any], output: str | None, *, for
     """
     if asked["data"] is None:
         asked = _asked_before(Path(review))
-    data = str(asked["data"])  # from the folder in which the audit was started
-    if not os.path.exists(data) and os.path.exists(moved := os.path.join(asked.get("folder", ""), data)):
-        data = moved
+    data = os.path.join(asked.get("folder", ""), str(asked["data"]))  # where the audit was started
+    if not os.path.exists(data):
+        data = str(asked["data"])
     target = check_writable(output or f"{data_name(data)}-fixed.csv", force=force)
     if os.path.realpath(target) in (os.path.realpath(data), os.path.realpath(review)):
         raise ParameterError(
@@ -99,7 +99,10 @@ def _asked_before(review: Path) -> dict[str, Any]:
 def _rows(review: str) -> list[dict[str, str]]:
     try:
         with open(review, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            table = csv.DictReader(file)
+            head = file.readline()
+            file.seek(0)
+            # spreadsheets of some countries separate by semicolons
+            table = csv.DictReader(file, delimiter=max(",;\t", key=head.count))
             rows, found = list(table), table.fieldnames or ()
     except OSError as error:
         raise DataError(f"{review}: cannot be read: {error.strerror or error}.") from error
@@ -136,6 +139,10 @@ def _path(dataset: "Dataset", place: int, target: Path) -> str:
     if source.path is None:
         raise DataError(
             f"{source.name}: it is no file of its own, so no table can name it. Save the images as files first."
+        )
+    if as_text(str(source.path)) != str(source.path):
+        raise DataError(
+            f"{as_text(source.name)}: its name is no text, which a table cannot hold; rename the file."
         )
     try:
         return os.path.relpath(os.path.abspath(source.path), os.path.dirname(os.path.abspath(target)))

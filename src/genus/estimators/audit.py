@@ -49,6 +49,8 @@ class Audit:
         What is wrong with the data as a whole, the worst first.
     left_out : mapping of str to str
         Checks that could not be made, with the reason.
+    checks : tuple of str
+        The checks that were wanted.
     notes : tuple of str
         What the reader and the audit decided.
     labels : mapping of str to str
@@ -66,6 +68,7 @@ class Audit:
     rows: tuple[AuditRow, ...]
     remarks: tuple[Remark, ...]
     left_out: Mapping[str, str]
+    checks: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     splits: Mapping[str, str] = field(default_factory=dict)
@@ -160,6 +163,10 @@ class Audit:
         """
         return tuple(row for row in self.rows if row.issue == name and row.severity >= at_least)
 
+    def not_checked(self, check: str) -> str:
+        """Say why a check was not made; nothing where it was."""
+        return self.left_out.get(check, "") if check in self.checks else "it was not among the checks"
+
     def about(self, topic: str) -> tuple[Remark, ...]:
         """Return what was found of the data as a whole on one topic: "noise", "confused", "shortcut" ..."""
         return tuple(remark for remark in self.remarks if remark.topic == topic)
@@ -222,6 +229,7 @@ def audit_dataset(dataset: Dataset, options: AuditOptions, *, progress: Progress
         n_labelled=len(dataset.labelled()),
         rows=_ranked(gathered, [finding for each in found.values() for finding in each.findings], labels),
         remarks=_worst_first(remark for each in found.values() for remark in each.remarks),
+        checks=tuple(checks),
         left_out={name: each.left_out for name, each in found.items() if each.left_out},
         notes=(*dataset.notes, *gathered.notes),
         labels=labels,
@@ -259,10 +267,11 @@ def _ranked(gathered: Gathered, findings: Sequence[Finding], labels: dict[str, s
         )
         for f in findings
     ]
-    rows += [
-        AuditRow(skip.source, "unreadable", 1.0, skip.reason, "-", label=labels.get(skip.source, ""))
-        for skip in gathered.skipped
-    ]
+    for skip in gathered.skipped:
+        label = labels.get(skip.source, "")
+        rows.append(AuditRow(skip.source, "unreadable", 1.0, skip.reason, "-", label=label))
+        if label:
+            rows.append(AuditRow(skip.source, "label", 0.0, "not judged: it cannot be read", label=label))
     return tuple(sorted(rows, key=lambda row: -row.severity))
 
 

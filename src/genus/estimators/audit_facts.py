@@ -88,16 +88,34 @@ def gather(
     looks = survey(data.sources, workers=workers, limits=runtime.limits, progress=progress)
     nearest = nearest_others(_compact(seen.Z), _NEIGHBOURS)
     contents = [info.content_hash for info in seen.infos]
-    pairs = proposed_pairs(seen.hashes, looks.mirrored, nearest, most=most_pairs(len(data)))
-    bits = bits_apart(seen.hashes, looks.mirrored, pairs)
-    same = confirmed_pairs(
-        data.sources, pairs, seen.Z, bits, workers=workers, limits=runtime.limits, progress=progress
-    )
-    pictures = same_pictures(contents, same)
+    pictures, cut = _pictures(data, seen, looks, nearest, runtime, progress)
     judged = judge_labels(data, seen.Z, contents, pictures, random_state=random_state)
     scores = leak_scores(data, seen.Z)
+    notes = (*cut, *judged.notes)
     facts = _facts(data, seen, looks, nearest, pictures, judged, scores)
-    return Gathered(facts, data.names, (*dataset.skipped, *seen.skipped), judged.notes, judged.learning_curve)
+    return Gathered(facts, data.names, (*dataset.skipped, *seen.skipped), notes, judged.learning_curve)
+
+
+def _pictures(
+    data: Dataset, seen: _Seen, looks: Survey, nearest: Neighbors, runtime: Runtime, progress: Progress
+) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Number the pictures, and say where not all that may be copies could be compared."""
+    codes = np.unique([info.content_hash for info in seen.infos], return_inverse=True)[1].astype(np.int64)
+    every, most = proposed_pairs(seen.hashes, looks.mirrored, nearest, codes), most_pairs(len(data))
+    pairs = every[:most]
+    same = confirmed_pairs(
+        data.sources,
+        pairs,
+        seen.Z,
+        bits_apart(seen.hashes, looks.mirrored, pairs),
+        looks.squares,
+        nearest,
+        workers=runtime.n_workers(len(data)),
+        limits=runtime.limits,
+        progress=progress,
+    )
+    note = f"of {len(every):,} pairs of images that are alike the likeliest {most:,} were compared, pixel by pixel"
+    return same_pictures(codes, same), (note,) if len(every) > most else ()
 
 
 def most_pairs(n: int) -> int:
@@ -170,7 +188,6 @@ def _facts(
         codes=judged.codes,
         values=None if data.label_sets is None else data.label_sets.values,
         proba=judged.proba,
-        first_proba=judged.first_proba,
         why_no_proba=judged.why_not,
         splits=splits,
         leak_scores=scores,

@@ -26,6 +26,15 @@ ISSUES = (
     "odd_aspect",
     "border",
 )
+# The checks without which nobody knows. Leaks are not among them: between parts that do not exist there are none.
+_CHECKED_BY = {
+    **dict.fromkeys(("label", "noise", "confused"), "labels"),
+    **dict.fromkeys(("exact_duplicate", "near_duplicate", "conflict"), "duplicates"),
+    "outlier": "outliers",
+    "overlap": "difficulty",
+    "shortcut": "shortcuts",
+    "balance": "balance",
+}
 TOPICS = ("shortcut", "balance", "overlap", "confused", "constant", "noise")
 
 
@@ -46,7 +55,12 @@ class Limit:
     is_share: bool
 
     def exceeded(self, audit: Audit) -> str:
-        """Say by how much the data exceed it; nothing where they do not."""
+        """Say by how much the data exceed it, or that nobody knows; nothing where they do not."""
+        if self.issue in _CHECKED_BY and (why := audit.not_checked(_CHECKED_BY[self.issue])):
+            return f"{self.issue}: not checked: {why}"
+        if self.issue == "noise" and self.is_share:
+            rate = max((remark.figures["rate"] for remark in audit.about("noise")), default=0.0)
+            return "" if rate <= self.most else f"noise: {rate:.1%} (at most {self.most:.1%})"
         n = audit.counts.get(self.issue, 0) if self.issue in ISSUES else len(_serious(audit, self.issue))
         of = audit.n_labelled if self.issue == "label" else audit.n_images
         allowed = self.most * of if self.is_share else self.most
@@ -91,6 +105,8 @@ def _limit(part: str) -> Limit:
     )
     if issue is None:
         raise ParameterError(f"no issue named {name!r}. There are: {', '.join((*ISSUES, *TOPICS))}.")
+    if found[2] is not None and issue in TOPICS and not (issue == "noise" and found[3]):
+        raise ParameterError(f"{part.strip()!r}: {issue} is about no single image; leave the number out.")
     number = float(found[2] or 0)
     return Limit(issue, number / 100 if found[3] else number, bool(found[3]))
 

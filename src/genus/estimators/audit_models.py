@@ -28,7 +28,6 @@ class Judged:
 
     codes: Codes | None = None
     proba: Floats | None = None
-    first_proba: Floats | None = None
     why_not: str = ""
     notes: tuple[str, ...] = ()
     learning_curve: LearningCurve | None = None
@@ -62,16 +61,11 @@ def judge_labels(
     keys = [contents[i] for i in rows]
     inner = np.searchsorted(enough, codes[rows])
     folds = stratified_folds(inner, keys, groups[rows], n_folds=n_folds, random_state=random_state)
-    found = out_of_fold(
-        Z[rows],
-        OneClass(inner.astype(np.intp)),
-        folds,
-    )
-    curve = _curve(Z[rows], inner, folds, found.final, random_state)
-    first, final = (
-        _spread(part, rows, enough, len(data), len(number)) for part in (found.first, found.final)
-    )
-    return Judged(codes, final, first, "", notes, curve)
+    own = Z if len(rows) == len(Z) else Z[rows]
+    found = out_of_fold(own, OneClass(inner.astype(np.intp)), folds)
+    curve = _curve(own, inner, folds, found, random_state)
+    proba = _spread(found, rows, enough, len(data), len(number), elsewhere=0.0)
+    return Judged(codes, proba, "", notes, curve)
 
 
 def leak_scores(data: Dataset, Z: NDArray[np.float32]) -> dict[str, Floats]:
@@ -120,15 +114,16 @@ def _judge_sets(
     truth: Truth = LabelSetsTruth(known[:, judged])
     n_folds = n_label_folds(len(rows))
     folds = stratified_folds(known[:, judged], keys, groups[rows], n_folds=n_folds, random_state=random_state)
-    found = out_of_fold(Z[rows], truth, folds)
-    proba = _spread(found.final, rows, judged, len(data), values.shape[1])
-    return Judged(None, proba, proba, "", notes)
+    found = out_of_fold(Z if len(rows) == len(Z) else Z[rows], truth, folds)
+    # a label that nobody could be asked about is not judged, and not improbable
+    proba = _spread(found, rows, judged, len(data), values.shape[1], elsewhere=np.nan)
+    return Judged(None, proba, "", notes)
 
 
-def _spread(part: Floats, rows: Codes, columns: Codes, n: int, n_columns: int) -> Floats:
-    """Return probabilities of all images and classes: 0 for a class that was not judged, rows of NaN for an image."""
+def _spread(part: Floats, rows: Codes, columns: Codes, n: int, n_columns: int, *, elsewhere: float) -> Floats:
+    """Return probabilities of all images and classes: rows of NaN for an image that was not judged, and `elsewhere`."""
     proba = np.full((n, n_columns), np.nan)
-    proba[rows] = 0.0
+    proba[rows] = elsewhere
     proba[np.ix_(rows, columns)] = part
     return proba
 

@@ -109,6 +109,11 @@ def fixed_labels(dataset: Dataset, wanted: Mapping[str, str], origin: str) -> Fi
             f"{origin}: {unknown[0]} is not among the {len(dataset)} images of {dataset.origin}. Name the data "
             "that the audit was made of, in the same words."
         )
+    if LEAVE_OUT in dataset.classes and LEAVE_OUT in wanted.values():
+        raise DataError(
+            f"{dataset.origin}: a class is called {LEAVE_OUT!r}, which in a review means to leave the image out. Give "
+            "the class another name first."
+        )
     rows, changed, left_out = [], [], [image for image in wanted if image in skipped]
     texts = dataset.label_texts() or (None,) * len(dataset)
     for place, (image, text) in enumerate(zip(dataset.names, texts, strict=True)):

@@ -103,7 +103,9 @@ class NetworkTrainer:
         self._store: PixelStore | None = None
         self._examples: TrainingExamples | None = None
         self._taken: Network | None = None
-        self._gentler: Recipe | None = None  # the recipe of what was taken, where all of it was trained at the end
+        self._gentler: Recipe | None = (
+            None  # the recipe of what was taken, where all of it was trained at the end
+        )
         self._frozen_seconds: float | None = None  # what its frozen beginning took, where it has one
 
     def train(

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_SIDE, _SMALL = 64, 32  # of the squares that are compared, and that are searched
+SIDE, _SMALL = 64, 32  # of the squares that are compared, and that are searched
 _SCALES = (1.0, 0.92, 0.84, 0.76, 0.68, 0.6, 0.52)  # a crop's side, as a share of the whole picture's
 _REFINED = 2  # ways to lay one over the other that are fitted exactly
 _HOPELESS = (
@@ -41,7 +41,17 @@ def detail(pixels: NDArray[np.uint8]) -> Floats:
     -------
     (64, 64) float32
     """
-    return _band(pixels, _SIDE, _COARSE)
+    return detail_of(square(pixels))
+
+
+def square(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return a picture in grey, squashed to a small square: all that `detail_of` needs, (64, 64) uint8."""
+    return _grey(pixels, SIDE)
+
+
+def detail_of(grey: NDArray[np.uint8]) -> Floats:
+    """Return the fine detail of what `square` has made, (64, 64) float32."""
+    return _band(grey, _COARSE)
 
 
 def fine_detail(pixels: NDArray[np.uint8]) -> Floats:
@@ -55,14 +65,20 @@ def fine_detail(pixels: NDArray[np.uint8]) -> Floats:
     -------
     (128, 128) float32
     """
-    return _band(pixels, _FINE_SIDE, _FINE_COARSE)
+    return _band(_grey(pixels, _FINE_SIDE), _FINE_COARSE)
 
 
-def _band(pixels: NDArray[np.uint8], side: int, coarsest: float) -> Floats:
+def _grey(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     import cv2
 
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    small = cv2.resize(grey, (side, side), interpolation=cv2.INTER_AREA).astype(np.float32)
+    return np.asarray(cv2.resize(grey, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _band(grey: NDArray[np.uint8], coarsest: float) -> Floats:
+    import cv2
+
+    small = grey.astype(np.float32)
     smooth = cv2.GaussianBlur(small, (0, 0), _SHARP)
     return np.asarray(smooth - cv2.GaussianBlur(small, (0, 0), coarsest), np.float32)
 
@@ -136,7 +152,7 @@ def fine_agreement(one: Floats, other: Floats, fine_one: Floats, fine_other: Flo
         elif way.is_mirrored:
             inner = np.ascontiguousarray(inner[:, ::-1])
         warp = _exact(way).warp.copy()
-        warp[:, 2] *= _FINE_SIDE / _SIDE
+        warp[:, 2] *= _FINE_SIDE / SIDE
         best = max(best, _fitted(inner, outer, warp, _FINE_STEPS, 3).score)
     return best
 
@@ -182,14 +198,14 @@ def _best_way(inner: Floats, outer: Floats) -> _Way:
         side = round(_SMALL * scale)
         score, (x, y) = _match(large, _resized(small, side))
         if score > found.score:
-            grown = _SIDE / _SMALL
+            grown = SIDE / _SMALL
             found = _Way(score, inner, outer, side / _SMALL, (x * grown, y * grown))
     return found
 
 
 def _plain(way: _Way) -> float:
     """Return the correlation without any turning or stretching."""
-    return max(0.0, _match(way.outer, _resized(way.inner, max(8, round(_SIDE * way.scale))))[0])
+    return max(0.0, _match(way.outer, _resized(way.inner, max(8, round(SIDE * way.scale))))[0])
 
 
 def _resized(picture: Floats, side: int) -> Floats:

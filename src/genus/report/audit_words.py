@@ -66,8 +66,11 @@ def headline(audit: Audit) -> str:
         name for name in ("leak", "conflict", "label", "unreadable", "near_duplicate") if name in audit.counts
     ]
     said = [issue_words(name, audit.counts[name]) for name in serious[:3]]
+    if not said and not audit.counts:
+        return "No single image looks wrong, but the set as a whole should be looked at."
     if not said:
-        return f"{count(sum(audit.counts.values()), 'image')} should be looked at."
+        n = len({row.image for row in audit.rows if row.severity >= SUSPECT})
+        return f"{count(n, 'image')} should be looked at."
     text = ", ".join(said[:-1]) + (" and " if len(said) > 1 else "") + said[-1]
     return f"{text[0].upper()}{text[1:]}."
 
@@ -98,7 +101,8 @@ def advice(audit: Audit) -> list[str]:
         steps.append("Say more clearly what belongs in the classes that overlap, or join them.")
     if counts.get("exact_duplicate") or counts.get("near_duplicate"):
         steps.append(
-            "Copies may stay: Genus never lets a split tear them apart. But they count several times."
+            "Identical copies may stay, though they count several times: Genus never lets a split tear them apart. "
+            "Crops and mirror images it may: leave them out, or give them a common group."
         )
     return steps
 
