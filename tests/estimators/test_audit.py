@@ -96,6 +96,20 @@ def test_accepting_everything_keeps_one_of_each_picture() -> None:
     assert fixed.left_out == ("test.png",)
 
 
+def test_two_lids_on_a_table_are_not_one_picture() -> None:
+    rng = np.random.default_rng(0)
+
+    def lid(radius: int, text: str) -> np.ndarray:
+        table = np.full((192, 192, 3), 200, np.uint8) + rng.integers(0, 6, (192, 192, 3), np.uint8)
+        cv2.circle(table, (90, 100), radius, (120, 90, 60), -1, cv2.LINE_AA)
+        return np.asarray(cv2.putText(table, text, (70, 105), 0, 0.5, (250, 250, 250), 1), np.uint8)
+
+    lids = [lid(32 + 6 * i, text) for i, text in enumerate(("jam", "tea", "oil", "rye"))]
+    sources = tuple(as_source(p, f"{i}") for i, p in enumerate([*lids, *photographs(192)[:5]]))
+    found = Audit.of(Dataset(sources), features="efficientnet-lite0@224", checks=["duplicates"])
+    assert not found.issue("near_duplicate")
+
+
 def test_many_empty_pictures_do_not_keep_copies_from_being_found() -> None:
     photos = list(photographs(128)[:10])
     empty = [np.full((64, 64, 3), grey, np.uint8) for grey in range(0, 210, 3)]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from genus.audit.joining import joined
 from genus.data.duplicates import near_pairs
 from genus.errors import ImageError
-from genus.images.alignment import agreement, detail, detail_of, fine_agreement, fine_detail
+from genus.images.alignment import agreement, detail, detail_of, fine_agreement, fine_detail, structure
 from genus.images.decode import Limits, decode
 from genus.images.phash import hamming
 from genus.images.source import ImageSource
@@ -36,6 +36,8 @@ _ALIKE = 0.7  # cosine from which two pictures may have a part in common
 # or more; two different flowers that lie over each other in small mostly have less than 0.6, a few blurred round ones
 # 0.7. Where hashes agree in all but so many bits, a mark across the picture may have spoilt the detail.
 _FINE, _SAME_BITS = 0.7, 8
+# Pictures with little in them must agree nearly perfectly: outlines of bottle caps and lids on a table fit each other.
+_EMPTY, _FULL, _EMPTY_COSTS = 0.06, 0.13, 0.27
 _NEAREST = 3  # neighbours of each picture that are compared with it
 _FINE_AT = (192, 192)
 _KEPT = 4096  # pictures whose detail is kept, at 16 KB each
@@ -114,28 +116,33 @@ def confirmed_pairs(
     `bits` (m,) is in how many bits their hashes differ, `squares` (n, 64, 64) what all images look like in small, and
     `nearest` which are alike.
     """
-    compare = _comparison(squares)
     # neighbours in the list share pictures, whose detail is computed once then
     order = np.lexsort((pairs[:, 1], pairs[:, 0]))
     pairs, bits = pairs[order], bits[order]
-    agreed = np.fromiter(_in_threads(compare, pairs, workers, progress), np.float64, len(pairs))
+    in_small = _comparison(squares)
+    agreed = np.fromiter(_in_threads(in_small, pairs, workers, progress), np.float64, len(pairs))
     cosines = np.einsum("ij,ij->i", Z[pairs[:, 0]], Z[pairs[:, 1]])
     needed = np.maximum(_AGREEMENT - (cosines - _AT_COSINE), _LEAST_AGREEMENT)
     needed = np.where(bits <= _SAME_BITS, np.minimum(needed, _AGREEMENT), needed)
-    likely = agreed >= needed
-    if not likely.any():
+    if not (agreed >= needed).any():
         return pairs[:0]
-    unrelated = _unrelated_pairs(joined(len(sources), pairs[likely]), Z)
-    kept = agreed >= np.maximum(needed, _beyond_chance(compare, unrelated, _CHANCE))
-    rows = np.flatnonzero(kept)
-    fine = _fine_comparison(sources, limits)
-    unsure = rows[bits[rows] > _SAME_BITS]
-    agreed_too = np.fromiter(_in_threads(fine, pairs[unsure], workers, progress), np.float64, len(unsure))
-    if (agreed_too >= _FINE).any():
-        kept[unsure] = agreed_too >= max(_FINE, _beyond_chance(fine, _alike_pairs(nearest), _FINE_CHANCE))
-    else:
-        kept[unsure] = False
-    return np.asarray(pairs[kept], np.int64)
+    unrelated = _unrelated_pairs(joined(len(sources), pairs[agreed >= needed]), Z)
+    kept = agreed >= np.maximum(needed, _beyond_chance(in_small, unrelated, _CHANCE))
+    pairs, bits = pairs[kept], bits[kept]
+    in_detail = _fine_comparison(sources, limits)
+    agreed = np.fromiter(_in_threads(in_detail, pairs, workers, progress), np.float64, len(pairs))
+    least = max(_FINE, _beyond_chance(in_detail, _alike_pairs(nearest), _FINE_CHANCE))
+    return np.asarray(pairs[(agreed >= least) | _have_a_telling_hash(pairs, bits, squares)], np.int64)
+
+
+def _have_a_telling_hash(
+    pairs: Pairs, bits: NDArray[np.uint8], squares: NDArray[np.uint8]
+) -> NDArray[np.bool_]:
+    """Tell which pairs have nearly the same hash, of pictures with enough in them for that to mean something."""
+    found = bits <= _SAME_BITS
+    for i in np.flatnonzero(found).tolist():
+        found[i] = min(structure(detail_of(squares[row])) for row in pairs[i]) >= _FULL
+    return np.asarray(found, np.bool_)
 
 
 def _comparison(squares: NDArray[np.uint8]) -> Compare:
@@ -155,9 +162,15 @@ def _fine_comparison(sources: Sequence[ImageSource], limits: Limits) -> Compare:
             return None
         return detail(pixels), fine_detail(pixels)
 
+    def enough(fine: NDArray[np.float32]) -> float:
+        return float(np.clip((structure(fine) - _EMPTY) / (_FULL - _EMPTY), 0, 1))
+
     def compare(pair: NDArray[np.int64]) -> float:
         one, other = look(int(pair[0])), look(int(pair[1]))
-        return 0.0 if one is None or other is None else fine_agreement(one[0], other[0], one[1], other[1])
+        if one is None or other is None:  # it vanished since its features were computed
+            return 0.0
+        found = fine_agreement(one[0], other[0], one[1], other[1])
+        return found - _EMPTY_COSTS * (1 - min(enough(one[1]), enough(other[1])))
 
     return compare
 

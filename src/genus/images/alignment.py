@@ -157,6 +157,28 @@ def fine_agreement(one: Floats, other: Floats, fine_one: Floats, fine_other: Flo
     return best
 
 
+def structure(fine: Floats) -> float:
+    """Return over how much of a picture its detail is spread, from 0 to 1.
+
+    Parameters
+    ----------
+    fine : (s, s) float32
+        From `fine_detail` or `detail`.
+
+    Notes
+    -----
+    The participation ratio of its energy: 0.15 to 0.3 for a photograph that is full of things, 0.02 for a bottle cap on
+    an empty table. Of that the outline is all there is, and it fits every other bottle cap.
+
+    Examples
+    --------
+    >>> structure(np.ones((128, 128), np.float32)), structure(np.zeros((128, 128), np.float32))
+    (1.0, 0.0)
+    """
+    energy = fine.astype(np.float64) ** 2
+    return float(energy.sum() ** 2 / max((energy**2).sum() * energy.size, 1e-12))
+
+
 def _likeliest(one: Floats, other: Floats) -> "list[_Way]":
     return sorted(_ways(one, other), key=lambda way: -way.score)[:_REFINED]
 
