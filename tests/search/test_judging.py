@@ -4,10 +4,14 @@ import numpy as np
 import pytest
 
 from genus.errors import DataError, ParameterError
-from genus.search.identity import acquaint
+from genus.search import identity, judging, storage, strangers
+from genus.search.identity import Acquaintance, acquaint
 from genus.search.judging import Material, can_be_judged, choose_metric
 from genus.search.metric import RAW, TUNINGS, Metric, centred, tuned
 from genus.search.retrieval import query_figures, retrieval_of
+from genus.search.sampling import pair_odds, sample_rows
+from genus.search.storage import StoredRows
+from genus.search.strangers import acquaint_tuned
 
 from .rows import clouds
 
@@ -96,7 +100,7 @@ def test_strangers_are_accepted_no_more_often_than_promised(rate: float) -> None
     for seed in range(8):
         rows, codes = clouds(600, 24, n_classes=60, spread=0.4, seed=seed)
         enrolled = codes < 40
-        known = acquaint(rows[enrolled], codes[enrolled])
+        known = acquaint(StoredRows(rows[enrolled]), codes[enrolled])
         threshold = known.threshold(rate)
         strangers = (rows[~enrolled] @ rows[enrolled].T).max(axis=1)
         accepted.append(float((strangers > threshold).mean()))
@@ -106,11 +110,87 @@ def test_strangers_are_accepted_no_more_often_than_promised(rate: float) -> None
 
 def test_a_rate_that_cannot_be_shown_is_refused() -> None:
     rows, codes = clouds(20, n_classes=5)
-    known = acquaint(rows, codes)
-    with pytest.raises(DataError, match="cannot be shown with 20 images of others: it takes 99"):
+    known = acquaint(StoredRows(rows), codes)
+    with pytest.raises(
+        DataError, match=r"with 20 images of others: it takes 124. Enrol more, or allow 0.0595"
+    ):
         known.threshold(0.01)
     with pytest.raises(ParameterError, match="above 0 and below 1"):
         known.threshold(0)
+
+
+@pytest.mark.parametrize("n_names", [0, 1])
+def test_with_one_name_nobody_is_a_stranger(n_names: int) -> None:
+    rows, _ = clouds(30)
+    with pytest.raises(DataError, match="identify needs at least two names"):
+        acquaint(StoredRows(rows), np.full(30, n_names - 1))
+
+
+def test_strangers_have_seen_one_name_less() -> None:
+    """With two names a stranger is compared with twice as many as those that were measured."""
+    values = np.float32(np.arange(199) / 200)
+    none = np.empty(0, np.float32)
+    half, whole = Acquaintance(values, none, none, 0.5), Acquaintance(values, none, none)
+    assert half.threshold(0.1) == whole.threshold(0.05) > whole.threshold(0.1)
+    rows, codes = clouds(40, n_classes=2)
+    assert acquaint(StoredRows(rows), codes).share == 0.5
+
+
+def test_it_is_measured_in_blocks_and_of_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, codes = clouds(90, n_classes=9)
+    codes[::10] = -1  # not enrolled
+    scores = np.where((codes >= 0)[None, :], rows @ rows.T, -1)
+    same = codes[:, None] == codes
+    wanted = np.where(same, -1, scores).max(axis=1)[codes >= 0]
+    own = np.where(same & ~np.eye(90, dtype=bool), scores, -1).max(axis=1)[codes >= 0]
+    monkeypatch.setattr(storage, "_BLOCK_ROWS", 7)
+    monkeypatch.setattr(identity, "_AT_ONCE", 5)
+    found = acquaint(StoredRows(rows), codes)
+    np.testing.assert_allclose(found.strangers, wanted, atol=1e-6)
+    np.testing.assert_allclose(found.own, own, atol=1e-6)
+    monkeypatch.setattr(identity, "_MOST", 10)
+    later = np.flatnonzero(codes >= 3)
+    assert len(acquaint(StoredRows(rows), codes).strangers) == 10
+    assert len(acquaint(StoredRows(rows), codes, later).strangers) == 10
+
+
+def test_strangers_to_a_tuned_metric_are_compared_with_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = material(400, n_classes=8, spread=0.8)
+    monkeypatch.setattr(judging, "_MOST_JUDGED", 90)
+    monkeypatch.setattr(judging, "_is_better", lambda found, plain: True)
+    choice = choose_metric(given, tunings=FEW)
+    assert choice.metric.is_tuned
+    known = acquaint_tuned(StoredRows(given.rows), given.codes, given, choice)
+    assert len(known.strangers) == 400 and known.share == 7 / 8
+    few = slice(0, 80)
+    sampled = acquaint_tuned(StoredRows(given.rows[few]), given.codes[few], given, choice)
+    assert known.strangers.mean() > sampled.strangers.mean()
+    monkeypatch.setattr(strangers, "_MOST", 50)
+    assert len(acquaint_tuned(StoredRows(given.rows), given.codes, given, choice).strangers) == 50
+    five = np.where(given.codes < 5, given.codes, -1)
+    assert len(acquaint_tuned(StoredRows(given.rows), five, given, choice).strangers) == 0
+
+
+def test_samples_of_many_small_classes_keep_pairs() -> None:
+    rng = np.random.default_rng(0)
+    codes = rng.permutation(np.arange(3000) % 1000)
+    chosen = sample_rows(codes, 300, rng)
+    assert np.unique(codes[chosen], return_counts=True)[1].tolist() == [3] * 100
+    assert (np.diff(chosen) > 0).all()
+    uneven = np.concatenate([np.zeros(5000, np.int64), 1 + np.arange(400) // 2])
+    sizes = np.unique(uneven[sample_rows(uneven, 200, rng)], return_counts=True)[1]
+    assert sizes.max() <= 20 and (sizes >= 2).all() and len(sizes) > 80
+    few = np.arange(3000) % 3
+    assert len(sample_rows(few, 300, rng)) == 300 and set(few[sample_rows(few, 300, rng)]) == {0, 1, 2}
+
+
+def test_scores_of_a_sample_of_classes_mean_what_they_do_among_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = material(480, n_classes=120, spread=0.3)
+    monkeypatch.setattr(judging, "_MOST_JUDGED", 80)
+    likeness = choose_metric(given, tunings=()).chosen.likeness
+    rows = centred(given.rows).apply(given.rows)
+    said = likeness.of((rows @ rows.T)[~np.eye(480, dtype=bool)])
+    assert 1 / 3 < said.mean() * (pair_odds(given.codes) + 1) < 3
 
 
 def test_a_metric_may_be_empty() -> None:

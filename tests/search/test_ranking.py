@@ -76,4 +76,7 @@ def test_diversity_takes_what_is_unlike_the_chosen() -> None:
 
 
 def test_folding_keeps_the_order() -> None:
-    assert fold([5, 5, 2, 5, 9]) == [[0, 1, 3], [2], [4]]
+    groups = np.array([5, 5, 2, 5, 9])
+    assert fold(5, lambda one, others: groups[others] == groups[one], 9) == [[0, 1, 3], [2], [4]]
+    assert fold(5, lambda one, others: groups[others] == groups[one], 2) == [[0, 1, 3], [2]]
+    assert fold(0, lambda one, others: groups[others] == groups[one], 2) == []

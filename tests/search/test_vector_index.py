@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genus.errors import DataError, MissingExtraError, ParameterError
+from genus.errors import DataError, MissingExtraError, OutputError, ParameterError
+from genus.search import storage
 from genus.search import vector_index as module
 from genus.search.exact import search_exactly
 from genus.search.graph import Graph, is_installed
@@ -121,6 +122,33 @@ class TestGraph:
         (tmp_path / "graph").write_bytes(b"no graph")
         with pytest.raises(DataError, match="damaged"):
             Graph.open(tmp_path / "graph", 24, 2000)
+
+
+def test_rows_are_read_in_blocks_across_its_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "_BLOCK_ROWS", 3)
+    index = VectorIndex.of(clouds(10)[0])
+    index.add(clouds(6, seed=1)[0])
+    places = np.array([0, 2, 3, 4, 9, 10, 15])
+    numbers, rows = zip(*index.blocks(places), strict=True)
+    assert np.concatenate(numbers).tolist() == places.tolist() and max(map(len, rows)) == 3
+    np.testing.assert_array_equal(np.concatenate(rows), index.read(places))
+
+
+class _Failing:
+    """What usearch does on a full disk, and where a file is gone."""
+
+    def save(self, path: str) -> None:
+        raise RuntimeError("No space left")
+
+    def load(self, path: str) -> None:
+        raise RuntimeError("No such file")
+
+
+def test_what_goes_wrong_with_the_file_of_a_graph_is_said() -> None:
+    with pytest.raises(OutputError, match="cannot write the graph: No space left"):
+        Graph(_Failing()).save("graph")
+    with pytest.raises(DataError, match="can no longer be read: No such file.*open it again"):
+        Graph(_Failing(), "graph").remove(np.array([1]))
 
 
 def test_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

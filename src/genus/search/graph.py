@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from genus.errors import DataError, MissingExtraError
+from genus.errors import DataError, MissingExtraError, OutputError
 from genus.progress import SILENT, Progress
 from genus.search.storage import Rows, StoredRows, to_int8
 
@@ -93,8 +93,17 @@ class Graph:
             self._index.remove(keys.astype(np.uint64))
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write it."""
-        self._index.save(fspath(path))
+        """Write it.
+
+        Raises
+        ------
+        OutputError
+            It cannot be written: the disk is full.
+        """
+        try:
+            self._index.save(fspath(path))
+        except RuntimeError as error:
+            raise OutputError(f"{fspath(path)}: cannot write the graph: {error}.") from error
 
     def propose(self, queries: Rows, k: int, expansion: int) -> Keys:
         """Return the keys of about the `k` nearest rows to each query, int64 (m, k); -1 where there are no more.
@@ -118,9 +127,16 @@ class Graph:
 
     def _load(self) -> None:
         """Read a mapped graph as a whole, so that it can be changed."""
-        if self._path is not None:
+        if self._path is None:
+            return
+        try:
             self._index.load(self._path)
-            self._path = None
+        except RuntimeError as error:
+            raise DataError(
+                f"{self._path}: the graph can no longer be read: {error}. Another process may have replaced the index: "
+                "open it again."
+            ) from error
+        self._path = None
 
 
 def _new_index(width: int) -> Any:

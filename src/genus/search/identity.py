@@ -1,6 +1,8 @@
 """Is this one of the known ones? Thresholds that keep a stated rate of false acceptance."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,16 @@ _MOST = 5000  # rows that are asked
 Codes = NDArray[np.int64]
 
 
+class Readable(Protocol):
+    """Rows that are read a few at a time: `StoredRows`, `VectorIndex`, or features that are mapped as they are read."""
+
+    def read(self, rows: Codes) -> Rows:
+        """Return some rows."""
+
+    def blocks(self, rows: Codes) -> Iterator[tuple[Codes, Rows]]:
+        """Go through some rows, ascending: yields their numbers and the rows."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Acquaintance:
     """How alike known and unknown ones are to what is enrolled.
@@ -24,11 +36,14 @@ class Acquaintance:
         For images of somebody who was left out: how like the most similar enrolled image they are.
     own, other : (q,) float32
         For images of those enrolled: how like the nearest other image of theirs, and the nearest of somebody else.
+    share : float in (0, 1], default 1
+        What share of all that is enrolled each stranger was compared with: whoever is left out, what is theirs is too.
     """
 
     strangers: Rows
     own: Rows
     other: Rows
+    share: float = 1.0
 
     def threshold(self, false_accept_rate: float) -> float:
         """Return how alike an image must be, so that strangers are accepted no more often than that.
@@ -48,6 +63,9 @@ class Acquaintance:
         -----
         The order statistic of conformal prediction: a stranger's image that is as likely in any place among those
         measured exceeds it with that probability at most (Vovk et al., 2005, "Algorithmic learning in a random world").
+        What was measured saw a share of those enrolled only, (n - 1) / n of n names. A real stranger is compared with
+        all, which is up to n / (n - 1) times as likely to accept one: so the wished rate is multiplied with that share.
+        Images of one name are alike, so a handful of names says little of strangers, however many images each has.
 
         Examples
         --------
@@ -59,12 +77,12 @@ class Acquaintance:
             raise ParameterError(
                 f"the false-accept rate must be above 0 and below 1, not {false_accept_rate}."
             )
-        n = len(self.strangers)
-        place = int(np.ceil((n + 1) * (1 - false_accept_rate) - 1e-9))
+        n, rate = len(self.strangers), false_accept_rate * self.share
+        place = int(np.ceil((n + 1) * (1 - rate) - 1e-9))
         if place > n:
             raise DataError(
                 f"a false-accept rate of {false_accept_rate:g} cannot be shown with {n} images of others: it takes "
-                f"{int(np.ceil(1 / false_accept_rate - 1 - 1e-9))}. Enrol more, or allow {1 / (n + 1):.3g}."
+                f"{int(np.ceil(1 / rate - 1 - 1e-9))}. Enrol more, or allow {1 / (n + 1) / self.share:.3g}."
             )
         return float(np.sort(self.strangers)[place - 1])
 
@@ -75,37 +93,62 @@ class Acquaintance:
         return float(((self.own > threshold) & (self.own > self.other)).mean())
 
     def joined(self, other: "Acquaintance") -> "Acquaintance":
-        """Return both together."""
-        names = ("strangers", "own", "other")
-        parts = [np.concatenate([getattr(self, name), getattr(other, name)]) for name in names]
-        return Acquaintance(*parts)
+        """Return both together; of the shares the smaller one."""
+        return Acquaintance(
+            np.concatenate([self.strangers, other.strangers]),
+            np.concatenate([self.own, other.own]),
+            np.concatenate([self.other, other.other]),
+            min(self.share, other.share),
+        )
+
+    def seen(self, share: float) -> "Acquaintance":
+        """Return the same, where strangers were compared with no more than this share of what is enrolled."""
+        return replace(self, share=min(self.share, share))
 
 
-def acquaint(rows: Rows, codes: Codes, asked: Codes | None = None, *, random_state: int = 0) -> Acquaintance:
+def acquaint(
+    stored: Readable, codes: Codes, asked: Codes | None = None, *, random_state: int = 0
+) -> Acquaintance:
     """Compare each enrolled image with those of its own name and with all others, as if the name were not enrolled.
 
     Parameters
     ----------
-    rows : (n, d) float32
-        Unit rows of what is enrolled.
+    stored : Readable of n rows
+        Unit rows.
     codes : (n,) int64
-        The name of each, from 0.
+        The name of each; -1 for what is not enrolled.
     asked : (a,) int64 or None
-        Which of them are asked; None for 5,000 at most.
+        Which of them are asked; None for all. Of more than 5,000 a sample is.
+    random_state : int, default 0
+
+    Raises
+    ------
+    DataError
+        There are fewer than two names, so that nobody is a stranger to anybody.
 
     Notes
     -----
-    O(n a d).
+    O(n a d), in memory that does not grow with n beside the codes.
     """
-    if asked is None:
-        asked = np.random.default_rng(random_state).permutation(len(rows))[:_MOST]
-    own, other = np.empty(len(asked), np.float32), np.empty(len(asked), np.float32)
-    for start in range(0, len(asked), _AT_ONCE):
-        part = asked[start : start + _AT_ONCE]
-        scores = rows[part] @ rows.T
-        same = codes[part][:, None] == codes
-        other[start : start + len(part)] = np.where(same, -1, scores).max(axis=1, initial=-1)
-        scores[np.arange(len(part)), part] = -1
-        own[start : start + len(part)] = np.where(same, scores, -1).max(axis=1, initial=-1)
-    has_others = np.bincount(codes, minlength=1)[codes[asked]] > 1
-    return Acquaintance(other, own[has_others], other[has_others])
+    enrolled = np.flatnonzero(codes >= 0)
+    n_names = len(np.unique(codes[enrolled]))
+    if n_names < 2:
+        raise DataError(
+            f"identify needs at least two names, so that it can be measured how alike strangers are; there "
+            f"{'is one' if n_names else 'is none'}. Enrol another, or search instead."
+        )
+    asked = enrolled if asked is None else asked
+    if len(asked) > _MOST:
+        asked = np.sort(np.random.default_rng(random_state).permutation(asked)[:_MOST])
+    own, other = np.full(len(asked), -1, np.float32), np.full(len(asked), -1, np.float32)
+    queries = stored.read(asked)
+    for numbers, rows in stored.blocks(enrolled):
+        for start in range(0, len(asked), _AT_ONCE):
+            part = slice(start, start + _AT_ONCE)
+            scores = queries[part] @ rows.T
+            same = codes[asked[part]][:, None] == codes[numbers]
+            other[part] = np.maximum(other[part], np.where(same, -1, scores).max(axis=1, initial=-1))
+            same &= asked[part][:, None] != numbers
+            own[part] = np.maximum(own[part], np.where(same, scores, -1).max(axis=1, initial=-1))
+    has_others = np.bincount(codes[enrolled])[codes[asked]] > 1
+    return Acquaintance(other, own[has_others], other[has_others], (n_names - 1) / n_names)

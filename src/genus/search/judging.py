@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 from genus.search.likeness import Likeness, PairCounts
 from genus.search.metric import TUNINGS, Metric, Tuning, centred, tuned
 from genus.search.retrieval import Retrieval, query_figures, retrieval_of
+from genus.search.sampling import pair_odds, sample_rows
 from genus.search.storage import Rows
 
 N_FOLDS = 3
 _MOST_JUDGED = 3000  # rows; every pair of them is compared for each candidate
-_CLASSES_FOR_FOLDS = 6  # of fewer none can be left out
+CLASSES_FOR_FOLDS = 6  # of fewer none can be left out
 _TOLERATED = 0.01  # of mean average precision, on classes that were left out
 _LEAST_GAIN = (
     0.03  # of it, on images: labels drawn by lot gain 0.02 on a few hundred images, real ones a multiple
@@ -60,8 +61,6 @@ class Judged:
         How alike pairs of the same class, and of different ones, are.
     own, other : (q,) float32
         How like the nearest image of its class, and the nearest of another one, each query is.
-    strangers : (r,) float32
-        How like the nearest image of another class each image is whose class the metric has not learned from.
     """
 
     name: str
@@ -70,7 +69,6 @@ class Judged:
     pairs: PairCounts
     own: Rows
     other: Rows
-    strangers: Rows
 
     @property
     def retrieval(self) -> Retrieval:
@@ -97,11 +95,17 @@ class Choice:
     metric : Metric
     base, chosen : Judged
         Without labels, and what is used; the same where tuning was not worth it.
+    centred : Metric
+        The one without labels.
+    tuning : Tuning or None
+        How it was tuned.
     """
 
     metric: Metric
     base: Judged
     chosen: Judged
+    centred: Metric
+    tuning: Tuning | None = None
 
 
 def can_be_judged(material: Material) -> bool:
@@ -111,7 +115,11 @@ def can_be_judged(material: Material) -> bool:
 
 
 def choose_metric(
-    material: Material, *, tunings: Sequence[Tuning] = TUNINGS, random_state: int = 0
+    material: Material,
+    *,
+    tunings: Sequence[Tuning] = TUNINGS,
+    odds: float | None = None,
+    random_state: int = 0,
 ) -> Choice:
     """Choose how rows are compared, by how well images of the same class are found.
 
@@ -121,6 +129,10 @@ def choose_metric(
         For which `can_be_judged`.
     tunings : sequence of Tuning
         What is tried beside the metric without labels; empty tries nothing.
+    odds : float or None
+        How many pairs of different classes there are for each pair of one class, where the metric will be used; None
+        for as many as in the material. See `pair_odds`.
+    random_state : int, default 0
 
     Notes
     -----
@@ -130,18 +142,23 @@ def choose_metric(
     """
     rng = np.random.default_rng(random_state)
     base = centred(material.rows, random_state=random_state)
-    sample = material.take(np.sort(rng.permutation(len(material.rows))[:_MOST_JUDGED]))
-    splits = _Splits.of(sample, rng)
+    sample = material.take(sample_rows(material.codes, _MOST_JUDGED, rng))
+    odds = pair_odds(material.codes) if odds is None else odds
+    splits = _Splits.of(sample, rng, odds / max(1e-9, pair_odds(sample.codes)))
     plain = splits.judge(base, None)
     if base.directions is None:
-        return Choice(base, plain, plain)
+        return Choice(base, plain, plain, base)
     best, how = plain, None
     for tuning in tunings:
         found = splits.judge(base, tuning)
         if _mean(found.figures) > _mean(best.figures) and _is_better(found, plain):
             best, how = found, tuning
-    metric = base if how is None else tuned(base, material.rows, material.codes, how)
-    return Choice(metric, plain, best)
+    return Choice(_metric(base, material, how), plain, best, base, how)
+
+
+def metric_without(choice: Choice, material: Material, left_out: NDArray[np.bool_]) -> Metric:
+    """Return the metric as it would be had it not learned from some of the rows."""
+    return _metric(choice.centred, material.take(np.flatnonzero(~left_out)), choice.tuning)
 
 
 def _mean(figures: NDArray[np.float64]) -> float:
@@ -164,17 +181,18 @@ class _Splits:
     sample: Material
     image_fold: Codes
     class_fold: Codes | None
+    weight: float  # of pairs of different classes
 
     @classmethod
-    def of(cls, sample: Material, rng: np.random.Generator) -> "_Splits":
+    def of(cls, sample: Material, rng: np.random.Generator, weight: float) -> "_Splits":
         groups = np.unique(sample.groups, return_inverse=True)[1]
         fold = rng.permutation(np.arange(int(groups.max()) + 1) % N_FOLDS)[groups]
         classes = np.unique(sample.codes, return_inverse=True)[1]
         n_classes = int(classes.max()) + 1
         by_class = None
-        if n_classes >= _CLASSES_FOR_FOLDS:
+        if n_classes >= CLASSES_FOR_FOLDS:
             by_class = rng.permutation(np.arange(n_classes) % N_FOLDS)[classes]
-        return cls(sample, fold, by_class)
+        return cls(sample, fold, by_class, weight)
 
     def judge(self, base: Metric, how: Tuning | None) -> Judged:
         """Learn on all folds but one, and look at that one."""
@@ -184,18 +202,14 @@ class _Splits:
             pairs = pairs.plus(scores, same, usable)
             own.append(np.where(same & usable, scores, -1).max(axis=1, initial=-1))
             other.append(np.where(~same, scores, -1).max(axis=1, initial=-1))
-        new, strangers = [np.empty((0, 4))], [np.empty(0, np.float32)]
-        for scores, same, usable, outside in self._of_classes(base, how):
-            new.append(query_figures(scores, same, usable))
-            strangers.append(outside)
+        new = [np.empty((0, 4)), *(query_figures(*each) for each in self._of_classes(base, how))]
         return Judged(
             name=base.name if how is None else how.name,
             figures=np.concatenate(figures),
             on_new_classes=np.concatenate(new),
-            pairs=pairs,
+            pairs=PairCounts(pairs.same, pairs.different * self.weight),
             own=np.concatenate(own).astype(np.float32),
             other=np.concatenate(other).astype(np.float32),
-            strangers=np.concatenate(strangers).astype(np.float32),
         )
 
     def _of_images(
@@ -212,16 +226,13 @@ class _Splits:
 
     def _of_classes(
         self, base: Metric, how: Tuning | None
-    ) -> Iterator[tuple[Rows, NDArray[np.bool_], NDArray[np.bool_], Rows]]:
+    ) -> Iterator[tuple[Rows, NDArray[np.bool_], NDArray[np.bool_]]]:
         codes, groups = self.sample.codes, self.sample.groups
         for fold in range(N_FOLDS if self.class_fold is not None else 0):
             new = self.class_fold == fold
-            rows = _metric(base, self.sample.take(np.flatnonzero(~new)), how).apply(self.sample.rows)
-            scores = rows[new] @ rows.T
-            same = codes[new][:, None] == codes
-            outside = np.where(same, -1, scores).max(axis=1, initial=-1)
-            usable = (groups[new][:, None] != groups)[:, new]
-            yield scores[:, new], same[:, new], usable, outside
+            rows = _metric(base, self.sample.take(np.flatnonzero(~new)), how).apply(self.sample.rows[new])
+            same = codes[new][:, None] == codes[new]
+            yield rows @ rows.T, same, groups[new][:, None] != groups[new]
 
 
 def _metric(base: Metric, material: Material, how: Tuning | None) -> Metric:

@@ -1,11 +1,13 @@
 """What becomes of a list of similar rows: one query of several examples, variety, copies put together."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genus.search.storage import Rows
+
+Places = NDArray[np.int64]
 
 _AGAINST = 0.5  # the weight of negative examples: Rocchio's, between 0.15 and 1 in the literature
 
@@ -71,24 +73,42 @@ def diverse(scores: Rows, rows: Rows, k: int, diversity: float) -> NDArray[np.in
     if diversity == 0:
         return np.arange(min(k, len(scores)))
     chosen: list[int] = []
+    taken = np.zeros(len(scores), bool)
     likest = np.full(len(scores), -np.inf, np.float32)  # to any that was chosen
     for _ in range(min(k, len(scores))):
         worth = scores if not chosen else (1 - diversity) * scores - diversity * likest
-        worth = np.where(np.isin(np.arange(len(scores)), chosen), -np.inf, worth)
-        chosen.append(int(worth.argmax()))
+        chosen.append(int(np.where(taken, -np.inf, worth).argmax()))
+        taken[chosen[-1]] = True
         likest = np.maximum(likest, rows @ rows[chosen[-1]])
     return np.array(chosen, np.int64)
 
 
-def fold(groups: Sequence[int]) -> list[list[int]]:
-    """Put the places of equal groups together, in the order in which each group comes first.
+def fold(n: int, same: Callable[[int, Places], NDArray[np.bool_]], most: int) -> list[list[int]]:
+    """Put the places of one picture together: each to the first before it that it is a copy of.
+
+    Parameters
+    ----------
+    n : int
+        Places, the best first.
+    same : callable
+        Of a place and those behind it that are left: which of these are copies of it.
+    most : int
+        How many pictures are wanted; what comes after them and is a copy of none is left out.
+
+    Notes
+    -----
+    O(n most): each of the pictures is compared with all that is left, and copies not with each other.
 
     Examples
     --------
-    >>> fold([7, 3, 7, 1])
-    [[0, 2], [1], [3]]
+    >>> groups = np.array([7, 3, 7, 1])
+    >>> fold(4, lambda one, others: groups[others] == groups[one], 2)
+    [[0, 2], [1]]
     """
-    found: dict[int, list[int]] = {}
-    for place, group in enumerate(groups):
-        found.setdefault(group, []).append(place)
-    return list(found.values())
+    left, stacks = np.arange(n), list[list[int]]()
+    while len(left) and len(stacks) < most:
+        one, others = int(left[0]), left[1:]
+        copies = same(one, others)
+        stacks.append([one, *others[copies].tolist()])
+        left = others[~copies]
+    return stacks

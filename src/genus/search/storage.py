@@ -14,6 +14,7 @@ StorageName = Literal["float32", "float16", "int8"]
 STORAGES: tuple[StorageName, ...] = ("float32", "float16", "int8")
 _LARGEST = 127  # of int8, both ways
 _BLOCK = 1 << 22  # numbers decoded at once: 16 MB
+_BLOCK_ROWS = 1 << 14  # of narrow rows
 
 Rows = NDArray[np.float32]
 
@@ -68,7 +69,8 @@ class StoredRows:
 
     def blocks(self, rows: NDArray[np.int64] | None = None) -> Iterator[tuple[NDArray[np.int64], Rows]]:
         """Go through all rows, or some: yields their numbers and the rows as float32, 16 MB at once."""
-        n, step = len(self) if rows is None else len(rows), max(1, _BLOCK // max(1, self.width))
+        n = len(self) if rows is None else len(rows)
+        step = min(_BLOCK_ROWS, max(1, _BLOCK // max(1, self.width)))
         for start in range(0, n, step):
             stop = min(n, start + step)
             if rows is None:

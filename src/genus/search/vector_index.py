@@ -118,6 +118,13 @@ class VectorIndex:
                 rows[inside] = part.read(places[inside] - start)
         return rows
 
+    def blocks(self, places: Numbers) -> Iterator[tuple[Numbers, Rows]]:
+        """Go through some rows, ascending: yields their places and the rows as float32, 16 MB at once."""
+        for start, part in self._starts():
+            first, last = np.searchsorted(places, [start, start + len(part)])
+            for numbers, rows in part.blocks(places[first:last] - start):
+                yield numbers + start, rows
+
     def add(self, rows: Rows) -> None:
         """Add rows (m, d) behind the others; until `settle`, each is compared with every query."""
         self._parts.append(store_rows(rows, self.storage))  # type: ignore[arg-type]
