@@ -1,6 +1,7 @@
 """`genus search`: the first call makes the index, the next ones open it."""
 
 import shutil
+import sys
 from pathlib import Path
 
 import pyarrow.parquet
@@ -58,6 +59,7 @@ def test_the_page_holds_its_pictures(photos: Path) -> None:
     page = Path(found["page"]).read_text("utf-8")
     assert page.count("data:image/jpeg") == len(found["hits"]) + 3 and "not like this" in page
     assert "http" not in page.replace("http-equiv", "")
+    assert "less half of that" in page and "cosine of the features" not in page
     assert "exists already" in genus(*arguments, "--html", "found.html").complaint
 
 
@@ -100,6 +102,15 @@ def test_columns_of_a_table_can_be_asked_for(photos: Path) -> None:
         (("--html", "x.html"), "--html shows what was found"),
         (("--identify", "0.1"), "--identify says who is in an image"),
         (("3.png", "--box", "1,2,3"), "expected left,top,right,bottom"),
+        (("3.png", "--box", "nan,0,1,1"), "expected left,top,right,bottom"),
+        (("3.png", "4.png", "--box", "0,0,1,1"), "--box is a part of one image"),
+        (("3.png", "--identify", "0.1", "--box", "0,0,1,1"), "--identify takes whole images"),
+        (("3.png", "--identify", "0.1", "--not", "4.png", "--where", "label=1"), "Leave out --not, --where"),
+        (("3.png", "--identify", "0.1", "--class", "1", "--diversity", "0.1"), "--class, --diversity"),
+        (("--box", "0,0,1,1"), "--box: nothing is looked for"),
+        (("--not", "3.png", "--copies"), "--not, --copies: nothing is looked for"),
+        (("--where", "label=1", "--diversity", "0.5"), "--where, --diversity: nothing is looked for"),
+        (("--class", "1", "--html", "x", "--export", "./x"), "--html and --export name the same file"),
         (("missing.png",), "no such file"),
         (("--class", "1", "--where", "shape=round"), "no column 'shape'"),
         (("--class", "1", "--where", "round"), "is no condition"),
@@ -109,10 +120,25 @@ def test_wishes_that_cannot_be(photos: Path, arguments: tuple[str, ...], words: 
     assert words in genus("search", photos, *arguments, *CHEAP, "-q").complaint
 
 
+def test_without_pyarrow_an_export_is_refused_before_the_work(
+    photos: Path, empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    assert "genus[tables]" in genus("search", photos, "--export", "x.parquet", *CHEAP).complaint
+    assert not (empty_cache / "searches").exists()
+
+
+def test_a_folder_of_photos_with_some_index_json_is_searched(photos: Path) -> None:
+    (photos / "index.json").write_text('{"kind": "gallery"}')
+    assert done("search", photos, one(photos), "-k", 1, "--json", *CHEAP).json["hits"][0]["same_file"]
+    assert "other things" in genus("search", photos, "--save", photos, "--force", *CHEAP).complaint
+
+
 def test_images_that_cannot_be_read_are_named(photos: Path) -> None:
     (photos / "1" / "bad.png").write_bytes(b"no picture")
     outcome = done("search", photos, "--class", "1", *CHEAP)
     assert "Skipped" in outcome.err and "bad.png" in outcome.err
+    assert "bad.png" in done("search", photos, "--class", "1", *CHEAP).err, "the index knows it, too"
     Path("only").mkdir()
     (Path("only") / "bad.png").write_bytes(b"no picture")
     assert "no image can be read" in genus("search", "only", one(photos), *CHEAP).complaint

@@ -28,8 +28,7 @@ from genus.cli.options import (
 )
 from genus.cli.search_data import SearchedData, read_box
 from genus.cli.search_output import print_found, print_identified, print_index, write_page, write_results
-from genus.errors import ParameterError
-from genus.files import check_writable
+from genus.cli.search_wishes import SearchWishes, check_targets
 
 if TYPE_CHECKING:
     from genus.estimators.image_index import ImageIndex
@@ -65,8 +64,8 @@ def search(
         typer.Option(
             "--where",
             metavar="CONDITION",
-            help="Only such images: label=rose|tulip, split!=test, width>=800, image~holiday, any column of a table; "
-            "repeatable.",
+            help="Only such images: label=rose|tulip, split!=test, width>=800, image~holiday, any column of a csv, "
+            "tsv or jsonl table; repeatable.",
         ),
     ] = None,
     diversity: Annotated[
@@ -132,17 +131,18 @@ def search(
     """
     console = Console(quiet)
     asked, against = queries or [], unlike or []
-    wants_hits = bool(asked) or of_class is not None
-    _check(asked, wants_hits, identify, html)
+    wishes = SearchWishes(asked, of_class, box, against, where or (), diversity, copies, identify, html)
+    wishes.check()
+    check_targets(html, export, save, force=force)
     region = None if box is None else read_box(box)
-    _check_targets(html, export, save, force=force)
+    runtime = make_runtime(engine=engine, workers=workers, max_pixels=max_pixels, cache=not no_cache)
     source = SearchedData(
         data,
         features=features,
         preset=preset.value,
         precision=precision.value,
         tune=tune,
-        runtime=make_runtime(engine=engine, workers=workers, max_pixels=max_pixels, cache=not no_cache),
+        runtime=runtime,
         columns=(reader, image_column, label_column),
         keeps_index=not no_cache,
         command=shlex.join(context.obj),
@@ -151,7 +151,7 @@ def search(
     write_results(index, save=save, export=export, force=force, console=console)
     if identify is not None:
         print_identified(asked, index, identify, json=json)
-    elif not wants_hits:
+    elif not wishes.wants_hits:
         print_index(index, data, save=save, export=export, json=json)
     else:
         found = index.search(
@@ -165,26 +165,5 @@ def search(
             fold_copies=not copies,
         )
         if html is not None:
-            write_page(html, found, asked, against, region, index, data)
+            write_page(html, found, asked, against, region, index=index, data=data, runtime=runtime)
         print_found(found, index, k, html=html, json=json, console=console)
-
-
-def _check(asked: list[str], wants_hits: bool, identify: float | None, html: str | None) -> None:
-    """Refuse wishes that do not go together."""
-    if html is not None and not wants_hits:
-        raise ParameterError("--html shows what was found: name an image to look for, or --class.")
-    if identify is not None and not asked:
-        raise ParameterError("--identify says who is in an image: name one.")
-    if identify is not None and html is not None:
-        raise ParameterError("--identify answers with a name; there is no page for it. Leave out --html.")
-
-
-def _check_targets(html: str | None, export: str | None, save: str | None, *, force: bool) -> None:
-    """Find out before the work whether its results can be written."""
-    for path in (html, export):
-        if path is not None:
-            check_writable(path, force=force)
-    if save is not None:
-        from genus.estimators.index_file import check_target
-
-        check_target(save, force=force)

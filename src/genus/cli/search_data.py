@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -33,6 +34,8 @@ def read_box(text: str) -> tuple[float, float, float, float]:
     """
     try:
         left, top, right, bottom = (float(part) for part in text.split(","))
+        if not all(map(isfinite, (left, top, right, bottom))):
+            raise ValueError
     except ValueError:
         raise ParameterError(
             f"--box {text}: expected left,top,right,bottom, such as 120,80,260,300."
@@ -94,6 +97,7 @@ def further_columns(data: str, dataset: "Dataset", image: str | None) -> Mapping
         return {}
     from genus.data.coco import is_coco
     from genus.data.tables import TableOptions, image_column, read_rows
+    from genus.estimators.index_images import OWN_COLUMNS
 
     if path.suffix.lower() == ".json" and is_coco(path):
         return {}
@@ -102,6 +106,6 @@ def further_columns(data: str, dataset: "Dataset", image: str | None) -> Mapping
     by_name: dict[str, Mapping[str, Any]] = {}
     for row in rows:
         by_name.setdefault(str(row.get(column)), row)
-    own = {column, "label", "split", "group", "image", "format", "width", "height", "bytes"}
+    own = {column, *OWN_COLUMNS}
     found = [by_name.get(name, {}) for name in dataset.names]
     return {name: [row.get(name) for row in found] for name in rows[0] if name not in own}

@@ -8,6 +8,7 @@ from genus.cli.output import aligned, print_json, print_line
 if TYPE_CHECKING:
     from genus.estimators.image_index import ImageIndex
     from genus.estimators.index_hits import Hit, SearchResult
+    from genus.features.runtime import Runtime
 
 
 def write_results(
@@ -26,19 +27,21 @@ def write_page(
     asked: list[str],
     unlike: list[str],
     box: tuple[float, float, float, float] | None,
+    *,
     index: "ImageIndex",
     data: str,
+    runtime: "Runtime",
 ) -> None:
     """Write the page with the pictures."""
     from genus.estimators.index_query import cut_out
-    from genus.features.runtime import Runtime
     from genus.images.source import as_source
     from genus.report.search import write_search
 
     sources = [as_source(name) for name in asked]
     if box is not None:
-        sources.append(cut_out(sources[0], box, Runtime()))
-    write_search(path, found, sources, [as_source(name) for name in unlike], data=data, about=index.info())
+        sources.append(cut_out(sources[0], box, runtime))
+    against = [as_source(name) for name in unlike]
+    write_search(path, found, sources, against, data=data, about=index.info(), limits=runtime.limits)
 
 
 def print_found(

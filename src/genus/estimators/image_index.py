@@ -27,6 +27,7 @@ from genus.estimators.index_query import (
     images_of,
     places_named,
     runtime_for,
+    sources_named,
     vectors_of,
     warnings_about,
 )
@@ -41,6 +42,7 @@ from genus.search.storage import StorageName
 from genus.search.vector_index import VectorIndex
 
 CLASS, COSINE = "probability of the same class", "cosine"
+MEAN, AGAINST = "mean cosine", "similarity, less that to what is not meant"
 
 
 class ImageIndex:
@@ -76,7 +78,6 @@ class ImageIndex:
         self._runtime = runtime or Runtime()
         self._path = path
         self._known: Acquaintance | None = None
-        self._n_built = len(state.images)  # what comes later, a tuned metric has not learned from
         self.skipped = skipped
 
     @classmethod
@@ -208,7 +209,7 @@ class ImageIndex:
 
     @property
     def score_means(self) -> str:
-        """What a score is: "probability of the same class" where there are labels, else "cosine"."""
+        """What a score is for one image: "probability of the same class" where there are labels, else "cosine"."""
         return COSINE if self._state.likeness is None else CLASS
 
     def search(
@@ -265,7 +266,7 @@ class ImageIndex:
             query=wish.in_words(),
             n_images=len(self),
             n_allowed=int(allowed.sum()),
-            score_means=self.score_means if asked.is_plain else "similarity, less that to what is not meant",
+            score_means={"one": self.score_means, "mean": MEAN, "against": AGAINST}[asked.kind],
             method="exact" if self._state.vectors.is_exact else "graph",
             recall=1.0 if recall is None else recall.value,
             seconds=time.perf_counter() - begun,
@@ -318,7 +319,7 @@ class ImageIndex:
         given = images_of(images)
         if not name or not given:
             raise ParameterError("enrol takes a name and at least one image.")
-        data = read_dataset(given, [name] * len(given), multilabel=False)
+        data = read_dataset(sources_named(self._state, given, name), [name] * len(given), multilabel=False)
         vectors_of(
             self._state, data.sources, self._runtime, progress=progress
         )  # raises for an unreadable one
@@ -341,7 +342,7 @@ class ImageIndex:
             It cannot be read.
         """
         if self._known is None:
-            self._known = acquaintance_of(self._state, self._n_built)
+            self._known = acquaintance_of(self._state)
         vector = vectors_of(self._state, [image], self._runtime)[0]
         return identify(self._state, self._known, vector, false_accept_rate)
 
@@ -360,11 +361,9 @@ class ImageIndex:
         own = self._path is not None and self._path.resolve() == Path(path).resolve()
         folder = check_target(path, force=force or own)
         sources = self._state.images.take(self._places()).sources
-        write_index(self._state, folder, progress=progress)
-        n_later = len(self) - int(self._state.vectors.alive[: self._n_built].sum())
-        state = read_index(folder, self._state.feature_set)
+        state = write_index(self._state, folder, progress=progress)
         self._state = replace(state, images=replace(state.images, sources=sources))
-        self._path, self._n_built = folder, len(self) - n_later
+        self._path = folder
         return self
 
     def export(self, path: str | PathLike[str], *, force: bool = False) -> None:

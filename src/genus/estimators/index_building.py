@@ -1,6 +1,5 @@
 """From images to an index: features, a metric, what its scores mean, and rows as they are kept."""
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -12,7 +11,8 @@ from numpy.typing import NDArray
 from genus.data.dataset import Dataset, SkippedImage
 from genus.data.duplicates import duplicate_groups
 from genus.errors import DataError
-from genus.estimators.index_images import IndexedImages, indexed_images
+from genus.estimators.index_images import IndexedImages, check_columns, file_stamps, indexed_images
+from genus.estimators.index_room import compact, room
 from genus.estimators.index_state import IndexState, as_codes, comparable, comparable_width
 from genus.estimators.provenance import provenance_of
 from genus.features.engines import choose_engine
@@ -24,11 +24,12 @@ from genus.progress import SILENT, Progress
 from genus.search.identity import Acquaintance
 from genus.search.judging import Choice, Material, can_be_judged, choose_metric
 from genus.search.metric import TUNINGS, Metric, centred
+from genus.search.sampling import pair_odds, sample_rows
 from genus.search.storage import StorageName, StoredRows, store_rows
+from genus.search.strangers import acquaint_tuned
 from genus.search.vector_index import EXACT_NUMBERS, VectorIndex
 
 _HALF_ABOVE = 1 << 28  # numbers; more are held in half precision while the index is built
-_ON_DISK_ABOVE = 1 << 30  # numbers; more are held in a file that vanishes by itself
 _MOST_LABELLED = 20_000  # rows that a metric is learned from
 
 Rows = NDArray[np.float32]
@@ -119,11 +120,12 @@ def build_index(
         vectors=vectors,
         metric=learned.metric,
         likeness=None if learned.choice is None else learned.choice.chosen.likeness,
-        acquaintance=learned.acquaintance(),
+        acquaintance=learned.acquaintance,
         figures=learned.figures(),
         origin=data.origin,
         notes=(*data.notes, *learned.notes),
         provenance=provenance_of(options.command, options.random_state),
+        n_built=len(read.images),
     )
     return state, (*data.skipped, *read.skipped)
 
@@ -138,10 +140,9 @@ def read_images(
 ) -> ReadImages:
     """Compute the features of images, in two or four bytes a number; those of millions of images on disk."""
     n, width = len(data), comparable_width(feature_set)
-    for name, values in metadata.items():
-        if len(values) != n:
-            raise DataError(f"{n} images, but {len(values)} values of {name!r}: one each is needed.")
-    features = _room(n, width, np.float16 if n * width > _HALF_ABOVE else np.float32)
+    check_columns(metadata, n)
+    stamps = file_stamps(data.sources)  # before: what is written to meanwhile counts as changed
+    features = room(n, width, np.float16 if n * width > _HALF_ABOVE else np.float32)
     infos: dict[int, ImageInfo] = {}
     hashes = np.zeros(n, np.uint64)
     skipped: dict[int, SkippedImage] = {}
@@ -156,17 +157,10 @@ def read_images(
         data.take(kept),
         [infos[i] for i in kept.tolist()],
         hashes[kept],
+        stamps[kept],
         {name: [values[i] for i in kept.tolist()] for name, values in metadata.items()},
     )
-    rows = features if len(kept) == n else features[kept]
-    return ReadImages(StoredRows(rows), images, tuple(skipped[i] for i in sorted(skipped)))
-
-
-def _room(n: int, width: int, kind: Any) -> NDArray[Any]:
-    """Return an array that is to be filled: in memory, or in a temporary file where it would take too much."""
-    if n * width <= _ON_DISK_ABOVE:
-        return np.empty((n, width), kind)
-    return np.memmap(tempfile.TemporaryFile(), kind, "w+", shape=(n, width))
+    return ReadImages(StoredRows(compact(features, kept)), images, tuple(skipped[i] for i in sorted(skipped)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -176,13 +170,7 @@ class _Learned:
     metric: Metric
     choice: Choice | None
     notes: tuple[str, ...]
-
-    def acquaintance(self) -> Acquaintance | None:
-        """What was measured of known and unknown ones, where the metric has learned from the labels itself."""
-        if self.choice is None or not self.metric.is_tuned:
-            return None
-        chosen = self.choice.chosen
-        return Acquaintance(chosen.strangers, chosen.own, chosen.other)
+    acquaintance: Acquaintance | None = None  # where the metric has learned from the labels itself
 
     def figures(self) -> dict[str, Any]:
         """Return plain values."""
@@ -199,17 +187,20 @@ class _Learned:
 
 
 def _learn(read: ReadImages, options: IndexOptions) -> _Learned:
-    labels, seed = read.images.labels.codes, options.random_state
+    labels, seed = read.images.labels.codes.astype(np.int64), options.random_state
     labelled = np.flatnonzero(labels >= 0)
     notes: tuple[str, ...] = ()
     if len(labelled) and read.images.several_labels:
         notes = ("images have several labels: scores are cosines, and the metric is not tuned",)
     elif len(labelled):
-        places = np.sort(np.random.default_rng(seed).permutation(labelled)[:_MOST_LABELLED])
-        material = _material(read, places)
+        material = _material(read, labelled, seed)
         if can_be_judged(material):
-            choice = choose_metric(material, tunings=TUNINGS if options.tune else (), random_state=seed)
-            return _Learned(choice.metric, choice, ())
+            tunings, odds = TUNINGS if options.tune else (), pair_odds(labels[labelled])
+            choice = choose_metric(material, tunings=tunings, odds=odds, random_state=seed)
+            known = None
+            if choice.metric.is_tuned:
+                known = acquaint_tuned(read.features, labels, material, choice, random_state=seed)
+            return _Learned(choice.metric, choice, (), known)
         notes = ("fewer than two classes with two different images each: scores are cosines",)
     n = len(read.images)
     sample = np.arange(n) if n <= _MOST_LABELLED else _sample(n, seed)
@@ -220,11 +211,13 @@ def _sample(n: int, seed: int) -> NDArray[np.int64]:
     return np.sort(np.random.default_rng(seed).permutation(n)[:_MOST_LABELLED])
 
 
-def _material(read: ReadImages, places: NDArray[np.int64]) -> Material:
+def _material(read: ReadImages, labelled: NDArray[np.int64], seed: int) -> Material:
+    codes = as_codes(read.images.labels.codes[labelled])
+    places = labelled[sample_rows(codes, _MOST_LABELLED, np.random.default_rng(seed))]
     rows = read.features.read(places)
     contents = [read.images.content(i) for i in places.tolist()]
     groups = duplicate_groups(contents, read.images.hashes[places], rows)
-    return Material(rows, as_codes(read.images.labels.codes[places]), groups)
+    return Material(rows, read.images.labels.codes[places].astype(np.int64), groups)
 
 
 def _placed(features: StoredRows, metric: Metric, storage: StorageName | None) -> StoredRows:
@@ -232,7 +225,7 @@ def _placed(features: StoredRows, metric: Metric, storage: StorageName | None) -
     n, width = len(features), metric.width(features.width)
     chosen: StorageName = storage or ("float16" if n * width > EXACT_NUMBERS else "float32")
     empty = store_rows(np.empty((0, width), np.float32), chosen)
-    values = _room(n, width, empty.values.dtype)
+    values = room(n, width, empty.values.dtype)
     scales = None if empty.scales is None else np.empty(n, np.float32)
     for numbers, rows in features.blocks():
         part = store_rows(metric.apply(rows), chosen)

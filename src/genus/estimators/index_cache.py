@@ -14,14 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from genus.data.dataset import Dataset, SkippedImage
-from genus.errors import DataError, OutputError
+from genus.data.parquet import ParquetImage
+from genus.errors import DataError, ImageError, OutputError
 from genus.estimators.index_building import IndexOptions, build_index
 from genus.estimators.index_file import read_index, write_index
 from genus.estimators.index_images import file_stamp
 from genus.estimators.index_state import IndexState, identity_of
 from genus.files import cache_dir
+from genus.images.decode import Limits, decode
 from genus.progress import SILENT, Progress
 
+_FORM = 2  # raised when what is built, or how it is measured, changes
 _MOST = 20  # indexes kept; those unused for longest go first
 
 
@@ -52,7 +55,7 @@ def cached_index(
     Returns
     -------
     IndexState, tuple of SkippedImage
-        What could not be read; none where the index was there.
+        What could not be read, now or when the index was built.
 
     Raises
     ------
@@ -63,13 +66,13 @@ def cached_index(
     folder = searches_folder() / _key(source, options)
     with suppress(DataError):
         state = read_index(folder, options.feature_set)
-        if state.listing == listing:
+        if state.listing == listing and not _has_become_readable(state.skipped, data, options.runtime.limits):
             with suppress(OSError):
                 os.utime(folder)
-            return state, ()
+            return _with_cells(state, data), state.skipped
         progress.say(f"{source} has changed since it was indexed; the index is built again")
     state, skipped = build_index(data, options, metadata, progress=progress)
-    state = replace(state, listing=listing)
+    state = replace(state, listing=listing, skipped=skipped)
     try:
         write_index(state, folder, progress=progress)
     except OutputError as error:
@@ -91,7 +94,8 @@ def _key(source: str, options: IndexOptions) -> str:
     parts = (
         os.path.abspath(source),
         identity_of(options.feature_set),
-        f"{options.tune} {options.storage} {options.random_state} {options.runtime.engine}",
+        f"{_FORM} {options.tune} {options.storage} {options.random_state} {options.runtime.engine}",
+        repr(options.runtime.limits),
     )
     return hashlib.blake2b("\0".join(parts).encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
 
@@ -101,7 +105,7 @@ def _listing(source: str, data: Dataset, metadata: Mapping[str, Sequence[Any]]) 
     digest = hashlib.blake2b(digest_size=16)
     place = Path(source)  # images that are cells of a table have no times of their own
     digest.update(repr(file_stamp(place) if place.is_file() else None).encode())
-    none = (None,) * len(data)
+    none, files = (None,) * len(data), dict[Path, tuple[int, int]]()
     rows = zip(
         data.sources, data.label_texts() or none, data.splits or none, data.groups or none, strict=True
     )
@@ -110,8 +114,39 @@ def _listing(source: str, data: Dataset, metadata: Mapping[str, Sequence[Any]]) 
         digest.update(line.encode("utf-8", "surrogateescape"))
         if isinstance(image.data, bytes):
             digest.update(image.data)
+        elif isinstance(image.data, ParquetImage):
+            digest.update(_cell(image.data, files).encode("utf-8", "surrogateescape"))
     digest.update(repr({name: list(values) for name, values in metadata.items()}).encode("utf-8", "replace"))
     return digest.hexdigest()
+
+
+def _cell(image: ParquetImage, stamps: dict[Path, tuple[int, int]]) -> str:
+    """Say which cell of which file an image is; `stamps` of files that were looked at are kept."""
+    path = image.column.path
+    if path not in stamps:
+        stamps[path] = file_stamp(path)
+    return f"{path}\t{stamps[path]}\t{image.column.column}\t{image.group}\t{image.row}\n"
+
+
+def _has_become_readable(skipped: Sequence[SkippedImage], data: Dataset, limits: Limits) -> bool:
+    """Whether an image that could not be read can be now: a disk is back, a permission was given."""
+    names = {one.source for one in skipped}
+    for image in data.sources if names else ():
+        if image.name in names:
+            with suppress(ImageError):
+                decode(image, None, limits)
+                return True
+    return False
+
+
+def _with_cells(state: IndexState, data: Dataset) -> IndexState:
+    """Return the index with the images that are no files, so that they can be shown."""
+    cells = {image.name: image for image in data.sources if image.path is None}
+    if not cells:
+        return state
+    names = enumerate(state.images.names)
+    sources = {place: cells[name] for place, name in names if name in cells}
+    return replace(state, images=replace(state.images, sources=sources))
 
 
 def _folders() -> list[Path]:

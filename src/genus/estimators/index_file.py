@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from genus.data.dataset import SkippedImage
 from genus.errors import DataError, GenusError, OutputError
+from genus.estimators.index_arrays import Array, load_array, save_array, save_vectors
 from genus.estimators.index_images import Coded, IndexedImages, Texts
 from genus.estimators.index_state import IndexState, identity_of
 from genus.features.feature_set import FeatureSet
@@ -42,13 +43,19 @@ _GRAPH = "graph.usearch"
 _TEXTS, _CODED = ("names", "paths"), ("labels", "splits", "groups", "formats")
 _PLAIN = ("contents", "hashes", "stamps", "sizes")
 
-Array = NDArray[Any]
-
 
 def is_index(path: str | os.PathLike[str]) -> bool:
-    """Whether a folder is an index, whole or half-written."""
+    """Whether a folder is an index, whole, half-written or damaged; not one of pictures with some index.json."""
     folder = Path(path)
-    return folder.is_dir() and ((folder / MANIFEST).is_file() or any(_half_written(folder)))
+    if not folder.is_dir():
+        return False
+    if not (folder / MANIFEST).is_file():
+        return any(_half_written(folder))
+    try:
+        about = json.loads((folder / MANIFEST).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return any(_half_written(folder))
+    return isinstance(about, dict) and about.get("kind") == _KIND
 
 
 def check_target(path: str | os.PathLike[str], *, force: bool) -> Path:
@@ -75,8 +82,15 @@ def check_target(path: str | os.PathLike[str], *, force: bool) -> Path:
     return folder
 
 
-def write_index(state: IndexState, path: str | os.PathLike[str], *, progress: Progress = SILENT) -> None:
+def write_index(
+    state: IndexState, path: str | os.PathLike[str], *, progress: Progress = SILENT
+) -> IndexState:
     """Write an index, whole or not at all; one that is there is replaced.
+
+    Returns
+    -------
+    IndexState
+        The same, mapped from what was written, whoever replaces that a moment later.
 
     Raises
     ------
@@ -92,6 +106,7 @@ def write_index(state: IndexState, path: str | os.PathLike[str], *, progress: Pr
     try:
         arrays.mkdir(parents=True)
         about = _write_arrays(state, arrays)
+        kept = _mapped(about, arrays, state.feature_set)
         with atomic_write(folder / MANIFEST) as file:
             file.write(json.dumps(about, indent=1).encode("ascii"))
     except BaseException as error:
@@ -102,6 +117,7 @@ def write_index(state: IndexState, path: str | os.PathLike[str], *, progress: Pr
             raise output_error(folder, error) from error
         raise
     _clear(folder, arrays, before)
+    return kept
 
 
 def _clear(folder: Path, kept: Path, before: str) -> None:
@@ -131,16 +147,28 @@ def read_index(path: str | os.PathLike[str], features: FeatureSet | None = None)
     folder = Path(path)
     about = _manifest(folder)
     try:
-        arrays = folder / about["arrays"]
+        return _opened(folder, about, features)
+    except DataError:
+        now = _manifest(folder)
+        if now.get("arrays") == about.get("arrays"):
+            raise
+    return _opened(folder, now, features)  # another process has replaced it just now
+
+
+def _opened(folder: Path, about: dict[str, Any], features: FeatureSet | None) -> IndexState:
+    try:
         if not _ARRAYS.fullmatch(about["arrays"]):
             raise ValueError("its arrays have another name")
-        loaded = {name: _load(arrays / f"{name}.npy", size) for name, size in about["files"].items()}
-        state = _restored(about, loaded, arrays, _feature_set(folder, about, features))
+        return _mapped(about, folder / about["arrays"], _feature_set(folder, about, features))
     except GenusError:
         raise
     except (OSError, ValueError, KeyError, TypeError, IndexError, EOFError) as error:
         raise DataError(f"{folder}: the index is damaged ({error}). Build it again.") from error
-    return state
+
+
+def _mapped(about: dict[str, Any], arrays: Path, feature_set: FeatureSet) -> IndexState:
+    loaded = {name: load_array(arrays / f"{name}.npy", size) for name, size in about["files"].items()}
+    return _restored(about, loaded, arrays, feature_set)
 
 
 def _half_written(folder: Path) -> Iterator[Path]:
@@ -204,16 +232,19 @@ def _write_arrays(state: IndexState, folder: Path) -> dict[str, Any]:
     if state.acquaintance is not None:
         known = state.acquaintance
         arrays |= {"known.strangers": known.strangers, "known.own": known.own, "known.other": known.other}
-    sizes = {name: _save(folder / f"{name}.npy", array) for name, array in arrays.items()}
-    sizes |= _save_vectors(vectors, folder)
+    sizes = {name: save_array(folder / f"{name}.npy", array) for name, array in arrays.items()}
+    sizes |= save_vectors(vectors, folder)
     if vectors.graph is not None:
         vectors.graph.save(folder / _GRAPH)
         with (folder / _GRAPH).open("rb") as written:
             os.fsync(written.fileno())
-    return _about(state, images, folder, sizes)
+    n_built = int(vectors.alive[: state.n_built].sum())
+    return _about(state, images, folder, sizes, n_built)
 
 
-def _about(state: IndexState, images: IndexedImages, folder: Path, sizes: dict[str, int]) -> dict[str, Any]:
+def _about(
+    state: IndexState, images: IndexedImages, folder: Path, sizes: dict[str, int], n_built: int
+) -> dict[str, Any]:
     return {
         "kind": _KIND,
         "format": FORMAT_VERSION,
@@ -235,11 +266,14 @@ def _about(state: IndexState, images: IndexedImages, folder: Path, sizes: dict[s
             [name, list(column.texts) if isinstance(column, Coded) else None]
             for name, column in images.more.items()
         ],
+        "known_share": None if state.acquaintance is None else state.acquaintance.share,
         "figures": dict(state.figures),
         "origin": state.origin,
         "notes": list(state.notes),
         "provenance": dict(state.provenance),
         "listing": state.listing,
+        "skipped": [[one.source, one.reason] for one in state.skipped],
+        "n_built": n_built,
     }
 
 
@@ -249,42 +283,6 @@ def _with_whole_paths(features: dict[str, Any]) -> dict[str, Any]:
         if branch["backbone"].lower().endswith(".onnx"):
             branch["backbone"] = os.path.abspath(branch["backbone"])
     return features
-
-
-def _save_vectors(vectors: VectorIndex, folder: Path) -> dict[str, int]:
-    """Write the rows that are left piece by piece: they may be more than fit in memory."""
-    n, names = len(vectors), ["vectors", *(["scales"] if vectors.storage == "int8" else [])]
-    shapes = {"vectors": ((n, vectors.width), vectors.storage), "scales": ((n,), "float32")}
-    for name in names:
-        shape, kind = shapes[name]
-        with (folder / f"{name}.npy").open("wb") as file:
-            header = {"descr": np.dtype(kind).str, "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(file, header)
-            for piece in vectors.pieces():
-                part = piece.values if name == "vectors" else piece.scales
-                file.write(b"" if part is None else np.ascontiguousarray(part).tobytes())
-            file.flush()
-            os.fsync(file.fileno())
-    return {name: (folder / f"{name}.npy").stat().st_size for name in names}
-
-
-def _save(path: Path, array: Array) -> int:
-    with path.open("wb") as file:
-        np.save(file, array, allow_pickle=False)
-        file.flush()
-        os.fsync(file.fileno())
-    return path.stat().st_size
-
-
-def _load(path: Path, size: int) -> Array:
-    found = path.stat().st_size
-    if found != size:
-        raise ValueError(f"{path.name} has {found} bytes instead of {size}")
-    try:
-        array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except ValueError:  # nothing in it cannot be mapped
-        array = np.load(path, allow_pickle=False)
-    return array
 
 
 def _images(about: dict[str, Any], arrays: dict[str, Array]) -> IndexedImages:
@@ -321,10 +319,15 @@ def _restored(
     if any(length != n for length in lengths) or arrays["vectors"].shape != (n, width):
         raise ValueError("its parts do not fit together")
     graph = None if about["graph"] is None else _open_graph(folder, about["graph"], width, n)
-    recall = None if about["recall"] is None else Recall(**about["recall"])
+    recall = None if about["recall"] is None or graph is None else Recall(**about["recall"])
     stored = StoredRows(arrays["vectors"], arrays.get("scales"))
     has_metric = "metric.mean" in arrays
-    known = [arrays.get(f"known.{name}") for name in ("strangers", "own", "other")]
+    known = None
+    if (
+        "known.strangers" in arrays and "known_share" in about
+    ):  # before there was one, strangers saw a sample only
+        strangers, own, other = (arrays[f"known.{name}"] for name in ("strangers", "own", "other"))
+        known = Acquaintance(strangers, own, other, float(about["known_share"]))
     return IndexState(
         feature_set=feature_set,
         engine=str(about["engine"]),
@@ -334,12 +337,14 @@ def _restored(
         if has_metric
         else Metric(about["metric"]),
         likeness=None if about["likeness"] is None else Likeness.from_dict(about["likeness"]),
-        acquaintance=None if known[0] is None else Acquaintance(*known),  # type: ignore[arg-type]
+        acquaintance=known,
         figures=about["figures"],
         origin=about["origin"],
         notes=tuple(about["notes"]),
         provenance=about["provenance"],
         listing=about["listing"],
+        skipped=tuple(SkippedImage(*one) for one in about.get("skipped", ())),
+        n_built=int(about.get("n_built", n)),
     )
 
 

@@ -80,7 +80,9 @@ class SearchResult:
         Images in the index.
     n_allowed : int
         Images that meet the conditions.
-    score_means : {"probability of the same class", "cosine"}
+    score_means : str
+        "probability of the same class" where one image was asked for and there are labels, "cosine" where there are
+        none, "mean cosine" of several examples or a class, "similarity, less that to what is not meant".
     method : {"exact", "graph"}
         Whether every image was compared.
     recall : float

@@ -5,32 +5,35 @@ from numpy.typing import NDArray
 
 from genus.errors import DataError
 from genus.estimators.index_hits import Identification
-from genus.estimators.index_state import IndexState, as_codes
+from genus.estimators.index_state import IndexState
 from genus.search.identity import Acquaintance, acquaint
 from genus.search.storage import Rows
 
+Codes = NDArray[np.int64]
 
-def acquaintance_of(state: IndexState, n_built: int) -> Acquaintance:
+
+def acquaintance_of(state: IndexState) -> Acquaintance:
     """Compare those enrolled with each other; under a metric that learned from them, as it was when they were not.
-
-    Parameters
-    ----------
-    state : IndexState
-    n_built : int
-        The first rows, from which the metric has learned where it was tuned.
 
     Raises
     ------
     DataError
-        Nobody is enrolled.
+        Fewer than two names are enrolled, or the metric has learned from all there are.
     """
-    labelled = _labelled(state)
-    rows = state.vectors.read(labelled)
-    codes = as_codes(state.images.labels.codes[labelled])
+    codes = _enrolled(state)
     if not state.metric.is_tuned:
-        return acquaint(rows, codes)
-    later = acquaint(rows, codes, np.flatnonzero(labelled >= n_built))
-    return later if state.acquaintance is None else state.acquaintance.joined(later)
+        return acquaint(state.vectors, codes)
+    built = np.unique(codes[: state.n_built])
+    later = np.flatnonzero((codes >= 0) & ~np.isin(codes, built))  # of names that the metric does not know
+    found = acquaint(state.vectors, codes, later)
+    if state.acquaintance is not None and len(built[built >= 0]) > 1:
+        found = state.acquaintance.seen(_share_seen(codes, state.n_built)).joined(found)
+    if not len(found.strangers):
+        raise DataError(
+            "identify cannot say how alike strangers are: the metric was tuned to the labels, and with fewer than six "
+            "of them none can be left out to measure it. Build the index with --no-tune (tune=False)."
+        )
+    return found
 
 
 def identify(
@@ -44,9 +47,7 @@ def identify(
         See `Acquaintance.threshold`.
     """
     threshold = known.threshold(false_accept_rate)
-    mask = np.zeros(len(state.images), bool)
-    mask[_labelled(state)] = True
-    found = state.vectors.search(vector, 1, mask, exact=True)
+    found = state.vectors.search(vector, 1, _enrolled(state) >= 0, exact=True)
     similarity, nearest = float(found.scores[0, 0]), state.images.labels[int(found.rows[0, 0])] or ""
     return Identification(
         name=nearest if similarity > threshold else None,
@@ -59,8 +60,17 @@ def identify(
     )
 
 
-def _labelled(state: IndexState) -> NDArray[np.int64]:
-    found = np.flatnonzero((state.images.labels.codes >= 0) & state.vectors.alive)
-    if not len(found):
+def _share_seen(codes: Codes, n_built: int) -> float:
+    """Return what share of those enrolled now the strangers that were measured at the build have seen."""
+    now, then = codes[codes >= 0], codes[:n_built][codes[:n_built] >= 0]
+    n_now, n_then = len(np.unique(now)), len(np.unique(then))
+    by_names, by_images = (n_then - 1) / n_now, len(then) / len(now) * (n_then - 1) / n_then
+    return min(by_names, by_images)
+
+
+def _enrolled(state: IndexState) -> Codes:
+    """Return the label of each row, -1 for none; removed rows have none."""
+    codes = np.where(state.vectors.alive, state.images.labels.codes, -1).astype(np.int64)
+    if not (codes >= 0).any():
         raise DataError("nobody is enrolled: identify needs images with labels (enrol, or labelled data).")
-    return found
+    return codes

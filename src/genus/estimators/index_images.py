@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genus.data.dataset import Dataset
+from genus.errors import DataError, ParameterError
 from genus.images.decode import ImageInfo
 from genus.images.source import ImageSource
 from genus.search.conditions import Column, TextCodes
@@ -201,9 +202,22 @@ class IndexedImages:
         )
 
 
+OWN_COLUMNS = ("image", "label", "split", "group", "format", "width", "height", "bytes")
 _COLUMNS = tuple(
     each.name for each in fields(IndexedImages) if each.name not in ("more", "several_labels", "sources")
 )
+
+
+def check_columns(metadata: Mapping[str, Sequence[Any]], n: int) -> None:
+    """Raise ParameterError for a column that an index has anyway, DataError for one that has not `n` values."""
+    for name, values in metadata.items():
+        if name in OWN_COLUMNS:
+            raise ParameterError(
+                f"metadata: an index has a column {name!r} of its own ({', '.join(OWN_COLUMNS)}); rename yours, or "
+                "leave it out."
+            )
+        if len(values) != n:
+            raise DataError(f"{n} images, but {len(values)} values of {name!r}: one each is needed.")
 
 
 def columns_of(metadata: Any) -> Mapping[str, Sequence[Any]]:
@@ -213,13 +227,14 @@ def columns_of(metadata: Any) -> Mapping[str, Sequence[Any]]:
 
 def no_images() -> IndexedImages:
     """Return the table of no images."""
-    return indexed_images(Dataset(()), [], np.empty(0, np.uint64), {})
+    return indexed_images(Dataset(()), [], np.empty(0, np.uint64), file_stamps(()), {})
 
 
 def indexed_images(
     data: Dataset,
     infos: Sequence[ImageInfo],
     hashes: NDArray[np.uint64],
+    stamps: Numbers,
     metadata: Mapping[str, Sequence[Any]],
 ) -> IndexedImages:
     """Make the table of images that have been read.
@@ -230,6 +245,8 @@ def indexed_images(
     infos : sequence of n ImageInfo
     hashes : (n,) uint64
         Perceptual hashes.
+    stamps : (n, 2) int64
+        See `file_stamps`.
     metadata : mapping of str to sequence of n values
         Further columns: numbers, or anything else as text.
     """
@@ -241,7 +258,7 @@ def indexed_images(
         paths=Texts.of("" if path is None else os.path.abspath(path) for path in paths),
         contents=contents.reshape(n, 16),
         hashes=hashes,
-        stamps=np.array([file_stamp(path) for path in paths], np.int64).reshape(n, 2),
+        stamps=stamps,
         sizes=np.array([(info.width, info.height) for info in infos], np.int32).reshape(n, 2),
         labels=Coded.of(data.label_texts() or none),
         splits=Coded.of(data.splits or none),
@@ -264,14 +281,30 @@ def file_stamp(path: Path | None) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
+def file_stamps(sources: Sequence[ImageSource]) -> Numbers:
+    """Return `file_stamp` of each image, (n, 2) int64."""
+    return np.array([file_stamp(source.path) for source in sources], np.int64).reshape(len(sources), 2)
+
+
 def _column(values: Sequence[Any]) -> Coded | NDArray[np.float64]:
     """Take a column for numbers if all its values are, those that are missing aside."""
-    texts = [None if value is None or value != value or value == "" else str(value) for value in values]
+    texts = [None if _is_missing(value) else str(value) for value in values]
     try:
         numbers = np.array([np.nan if text is None else float(text) for text in texts], np.float64)
     except ValueError:
         return Coded.of(texts)
     return Coded.of(texts) if np.isnan(numbers).all() else numbers
+
+
+def _is_missing(value: Any) -> bool:
+    if value is None or (isinstance(value, str) and not value):
+        return True
+    try:
+        return bool(value != value)
+    except TypeError:  # pandas.NA, which is neither equal to itself nor unequal
+        return True
+    except ValueError:  # a list of values in an array
+        return False
 
 
 def _as_column(
@@ -280,7 +313,7 @@ def _as_column(
     if column is None:
         return Coded.of([None] * n) if is_text else np.full(n, np.nan)
     if is_text and not isinstance(column, Coded):
-        return Coded.of([None if value != value else f"{value:g}" for value in column.tolist()])
+        return Coded.of([None if value != value else f"{value:.15g}" for value in column.tolist()])
     return column
 
 

@@ -1,14 +1,14 @@
 """From what is asked to what is found."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genus.data.duplicates import duplicate_groups
+from genus.data.duplicates import MAX_DISTANCE, MIN_COSINE
 from genus.errors import DataError, ImageError, ParameterError
 from genus.estimators.index_facts import file_state
 from genus.estimators.index_hits import Hit
@@ -25,6 +25,7 @@ from genus.search.storage import Rows
 
 Box = tuple[float, float, float, float]
 
+_MOST = 4096  # are looked at, where most are copies
 _MORE = 3  # times k are looked at, for copies that are folded
 _VARIETY = 10  # times k are chosen from, where the hits shall differ
 
@@ -66,6 +67,8 @@ class Wish:
             raise ParameterError("nothing to look for: name an image, or a class.")
         if self.box is not None and len(self.positive) != 1:
             raise ParameterError("a box is a part of one image; name one.")
+        if self.box is not None and (len(self.box) != 4 or not np.isfinite(self.box).all()):
+            raise ParameterError(f"a box is four numbers: left, top, right, bottom; not {self.box}.")
 
     def in_words(self) -> str:
         """Say what is asked."""
@@ -84,13 +87,13 @@ class Asked:
     vector : (p,) float32
     content : str or None
         The content hash of the one image that was asked for, as a whole.
-    is_plain : bool
-        Whether there are no negative examples, so that the similarity is a mean of cosines.
+    kind : {"one", "mean", "against"}
+        Whether the similarity is a cosine, a mean of cosines, or one less that to negative examples.
     """
 
     vector: Rows
     content: str | None
-    is_plain: bool
+    kind: Literal["one", "mean", "against"]
 
 
 def images_of(given: Any) -> list[Any]:
@@ -176,15 +179,22 @@ def ask(state: IndexState, wish: Wish, runtime: Runtime) -> Asked:
         rows, contents = vectors_of(state, images, runtime)
         positive.append(rows)
     if wish.of_class is not None:
-        rows = state.vectors.read(members_of(state, wish.of_class))
-        positive.append(rows.mean(axis=0, keepdims=True))
+        positive.append(_mean(state, members_of(state, wish.of_class)))
     negative = vectors_of(state, wish.negative, runtime)[0] if wish.negative else None
-    alone = len(contents) == 1 and wish.box is None and wish.of_class is None
+    is_one = len(contents) == 1 and wish.of_class is None
     return Asked(
         joint_query(np.concatenate(positive), negative),
-        contents[0] if alone else None,
-        negative is None,
+        contents[0] if is_one and wish.box is None else None,
+        "against" if negative is not None else "one" if is_one else "mean",
     )
+
+
+def _mean(state: IndexState, places: NDArray[np.int64]) -> Rows:
+    """Return the mean of some vectors, (1, p); they may be more than fit in memory."""
+    total = np.zeros((1, state.vectors.width))
+    for _, rows in state.vectors.blocks(places):
+        total += rows.sum(axis=0, dtype=np.float64)
+    return np.asarray(total / len(places), np.float32)
 
 
 def members_of(state: IndexState, label: str) -> NDArray[np.int64]:
@@ -223,14 +233,17 @@ def hits_for(
     """Search, fold copies, mix, and say what is known of each hit."""
     n_allowed = int(allowed.sum())
     wanted = k * _VARIETY if wish.diversity else k * (_MORE if wish.fold_copies else 1)
+    most = max(wanted, min(n_allowed, _MOST))
     while True:
         found = state.vectors.search(asked.vector[None], wanted, allowed)
         places = found.rows[0][found.rows[0] >= 0]
         scores = found.scores[0][: len(places)]
-        stacks = _stacks(state, places) if wish.fold_copies else [[i] for i in range(len(places))]
-        if len(stacks) >= k or wanted >= n_allowed:
+        stacks = [[i] for i in range(len(places))]
+        if wish.fold_copies:
+            stacks = _stacks(state, places, k * (_VARIETY if wish.diversity else 1))
+        if len(stacks) >= k or wanted >= most:
             break
-        wanted *= 4
+        wanted = min(4 * wanted, most)
     first = np.array([stack[0] for stack in stacks], np.int64)
     if wish.diversity:
         chosen = diverse(scores[first], state.vectors.read(places[first]), k, wish.diversity)
@@ -239,16 +252,24 @@ def hits_for(
     return tuple(_hit(state, asked, places, scores, stacks[i]) for i in chosen.tolist())
 
 
-def _stacks(state: IndexState, places: NDArray[np.int64]) -> list[list[int]]:
-    contents = [state.images.content(i) for i in places.tolist()]
-    groups = duplicate_groups(contents, state.images.hashes[places], state.vectors.read(places))
-    return fold(groups.tolist())
+def _stacks(state: IndexState, places: NDArray[np.int64], most: int) -> list[list[int]]:
+    """Put copies together, as `duplicate_groups` tells them; each to the best of them."""
+    contents, hashes = state.images.contents[places], state.images.hashes[places]
+    rows = state.vectors.read(places)
+
+    def same(one: int, others: NDArray[np.int64]) -> NDArray[np.bool_]:
+        copies = (contents[others] == contents[one]).all(axis=1)
+        near = np.flatnonzero(np.bitwise_count(hashes[others] ^ hashes[one]) <= MAX_DISTANCE)
+        copies[near] |= rows[others[near]] @ rows[one] >= MIN_COSINE
+        return np.asarray(copies, bool)
+
+    return fold(len(places), same, most)
 
 
 def _hit(state: IndexState, asked: Asked, places: NDArray[np.int64], scores: Rows, stack: list[int]) -> Hit:
     place, similarity = int(places[stack[0]]), float(scores[stack[0]])
     images, score = state.images, similarity
-    if state.likeness is not None and asked.is_plain:
+    if state.likeness is not None and asked.kind == "one":
         score = float(state.likeness.of(np.array([similarity], np.float32))[0])
     return Hit(
         image=images.names[place],
@@ -264,6 +285,16 @@ def _hit(state: IndexState, asked: Asked, places: NDArray[np.int64], scores: Row
     )
 
 
+def sources_named(state: IndexState, images: Sequence[Any], name: str) -> list[ImageSource]:
+    """Return images as sources; those that have no name of their own are called "Ann 1", "Ann 2" ..."""
+    texts = state.images.labels.texts
+    n_before = int((state.images.labels.codes == texts.index(name)).sum()) if name in texts else 0
+    return [
+        as_source(image, None if _is_named(image) else f"{name} {n_before + i}")
+        for i, image in enumerate(images, 1)
+    ]
+
+
 def places_named(state: IndexState, names: Sequence[str]) -> NDArray[np.int64]:
     """Return the rows of images by their names or paths.
 
@@ -274,11 +305,11 @@ def places_named(state: IndexState, names: Sequence[str]) -> NDArray[np.int64]:
     """
     known: dict[str, list[int]] = {}
     for place in np.flatnonzero(state.vectors.alive).tolist():
-        for text in {state.images.names[place], state.images.paths[place]}:
+        for text in {state.images.names[place], state.images.paths[place]} - {""}:
             known.setdefault(text, []).append(place)
     found: set[int] = set()
     for name in names:
-        rows = known.get(name) or known.get(str(Path(name).absolute()))
+        rows = known.get(name) or known.get(os.path.abspath(name) if name else "")
         if not rows:
             raise DataError(f"{name}: not in the index.")
         found |= set(rows)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genus.data.dataset import SkippedImage
 from genus.estimators.index_images import IndexedImages
 from genus.features.feature_set import FeatureSet
 from genus.images.decode import DECODER_VERSION
@@ -49,6 +50,10 @@ class IndexState:
     provenance : mapping of str to Any
     listing : str
         A hash of the files that it was made of, where it is kept for a folder.
+    skipped : tuple of SkippedImage
+        What could not be read then.
+    n_built : int
+        The first rows, from which the metric was learned; what came later it does not know.
     """
 
     feature_set: FeatureSet
@@ -63,6 +68,8 @@ class IndexState:
     notes: tuple[str, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
     listing: str = ""
+    skipped: tuple[SkippedImage, ...] = ()
+    n_built: int = 0
 
 
 def comparable(X: Rows, feature_set: FeatureSet) -> Rows:

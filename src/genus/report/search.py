@@ -9,6 +9,7 @@ from typing import Any
 from genus.errors import ImageError
 from genus.estimators.index_hits import Hit, SearchResult
 from genus.files import write_text
+from genus.images.decode import DEFAULT_LIMITS, Limits
 from genus.images.source import ImageSource
 from genus.images.thumbnail import data_uri, thumbnail
 from genus.report.content import Fact
@@ -45,6 +46,7 @@ def render_search(
     *,
     data: str,
     about: dict[str, Any],
+    limits: Limits = DEFAULT_LIMITS,
 ) -> str:
     """Render a page that holds all its pictures and asks nothing of any network.
 
@@ -57,20 +59,23 @@ def render_search(
         What was searched in.
     about : dict
         From `ImageIndex.info`.
+    limits : Limits
+        The largest image that is decoded.
     """
     shown = [
-        Shown(hit.image, PurePath(hit.image).name, _picture(hit.source), hit)
+        Shown(hit.image, PurePath(hit.image).name, _picture(hit.source, limits), hit)
         for hit in result.hits[:MAX_HITS]
     ]
     values = {
         "result": result,
         "data": data,
-        "asked": [_asked(source) for source in asked],
-        "unlike": [_asked(source) for source in unlike],
+        "asked": [_asked(source, limits) for source in asked],
+        "unlike": [_asked(source, limits) for source in unlike],
         "hits": shown,
         "n_more": len(result.hits) - len(shown),
         "facts": _facts(result, about),
         "is_probability": result.score_means.startswith("probability"),
+        "score": _score_in_words(result.score_means),
     }
     return render_page("search.html", values)
 
@@ -83,6 +88,7 @@ def write_search(
     *,
     data: str,
     about: dict[str, Any],
+    limits: Limits = DEFAULT_LIMITS,
 ) -> None:
     """Write the page, whole or not at all (see `render_search`).
 
@@ -91,7 +97,17 @@ def write_search(
     OutputError
         It cannot be written.
     """
-    write_text(path, render_search(result, asked, unlike, data=data, about=about))
+    write_text(path, render_search(result, asked, unlike, data=data, about=about, limits=limits))
+
+
+def _score_in_words(score_means: str) -> str:
+    if score_means.startswith("probability"):
+        return "The number is how often two images that are so alike are of the same class."
+    if score_means == "cosine":
+        return "The number is the cosine of the features: 1 for the same picture."
+    if score_means == "mean cosine":
+        return "The number is the mean of the cosines of the features with all examples."
+    return "The number is the similarity to what was asked for, less half of that to what is not meant."
 
 
 def _facts(result: SearchResult, about: dict[str, Any]) -> list[Fact]:
@@ -117,14 +133,14 @@ def _facts(result: SearchResult, about: dict[str, Any]) -> list[Fact]:
     return facts
 
 
-def _asked(source: ImageSource) -> Shown:
-    return Shown(source.name, PurePath(source.name).name, _picture(source))
+def _asked(source: ImageSource, limits: Limits) -> Shown:
+    return Shown(source.name, PurePath(source.name).name, _picture(source, limits))
 
 
-def _picture(source: ImageSource | None) -> str | None:
+def _picture(source: ImageSource | None, limits: Limits) -> str | None:
     if source is None:
         return None
     try:
-        return data_uri(thumbnail(source, _SIDE))
+        return data_uri(thumbnail(source, _SIDE, limits=limits))
     except ImageError:
         return None
