@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -82,6 +83,7 @@ class TestIdentify:
         index.enrol("eight", list(pictures[labels == 8][:12]))
         after = index.identify(pictures[0], false_accept_rate=0.2)
         assert (before.n_strangers, after.n_strangers) == (192, 204)
+        assert index._known is not None and index._known.share == pytest.approx(7 / 9)
         index.save(tmp_path / "x")
         again = ImageIndex.open(tmp_path / "x")
         assert (len(again), again._state.n_built) == (204, 192)
@@ -269,6 +271,10 @@ class TestColumns:
             index.remove("")
         assert len(index) == 3
 
+    def test_a_path_may_take_a_detour(self, few: Path) -> None:
+        index, one = build(few), a_file(few, "1")
+        assert index.remove(few / "0" / ".." / "1" / one.name) == 1 and str(one) not in index.names
+
     @pytest.mark.parametrize("name", ["label", "width", "image", "bytes"])
     def test_columns_that_are_there_anyway(self, name: str, digits: tuple) -> None:
         with pytest.raises(ParameterError, match=f"a column '{name}' of its own"):
@@ -303,9 +309,12 @@ class TestRoom:
         wanted = build(few).vectors
         bad = few / "0" / "00.png"
         bad.write_bytes(b"no picture")
+        folders, real = [], tempfile.TemporaryFile
+        monkeypatch.setattr(tempfile, "TemporaryFile", lambda dir: folders.append(dir) or real(dir=dir))
         monkeypatch.setattr(index_room, "_ON_DISK_ABOVE", 0)
         index = build(few, runtime=Runtime(cache=False))
-        assert own_cache.is_dir() and [one.source for one in index.skipped] == [str(bad)]
+        assert folders and set(folders) == {own_cache}
+        assert [one.source for one in index.skipped] == [str(bad)]
         assert np.array_equal(index.vectors, wanted)
 
     def test_rows_move_in_place(self) -> None:

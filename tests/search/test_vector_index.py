@@ -1,5 +1,7 @@
 """Rows to search in: exact search is exact, a graph finds nearly as much, and what is removed is not found."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -135,20 +137,34 @@ def test_rows_are_read_in_blocks_across_its_parts(monkeypatch: pytest.MonkeyPatc
 
 
 class _Failing:
-    """What usearch does on a full disk, and where a file is gone."""
+    """What usearch does on a full disk, and where a file is gone or damaged."""
+
+    serialized_length = 10
+
+    def __init__(self, error: Exception | None) -> None:
+        self.error = error
 
     def save(self, path: str) -> None:
-        raise RuntimeError("No space left")
+        if self.error is not None:
+            raise self.error
+        Path(path).write_bytes(b"short")
 
     def load(self, path: str) -> None:
-        raise RuntimeError("No such file")
+        if self.error is not None:
+            raise self.error
 
 
-def test_what_goes_wrong_with_the_file_of_a_graph_is_said() -> None:
-    with pytest.raises(OutputError, match="cannot write the graph: No space left"):
-        Graph(_Failing()).save("graph")
-    with pytest.raises(DataError, match="can no longer be read: No such file.*open it again"):
-        Graph(_Failing(), "graph").remove(np.array([1]))
+@pytest.mark.parametrize("error", [RuntimeError("no room."), OSError("no room"), None])
+def test_a_graph_that_cannot_be_written_is_said(error: Exception | None, tmp_path: Path) -> None:
+    words = "cannot write the graph: no room. Is the disk full" if error else "the graph as a whole"
+    with pytest.raises(OutputError, match=words):
+        Graph(_Failing(error)).save(tmp_path / "graph")
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no file"), FileNotFoundError("no file")])
+def test_a_graph_that_is_gone_is_said(error: Exception) -> None:
+    with pytest.raises(DataError, match=r"can no longer be read: no file.*open it again"):
+        Graph(_Failing(error), "graph").remove(np.array([1]))
 
 
 def test_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

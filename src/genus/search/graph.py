@@ -7,6 +7,7 @@ small world graphs", IEEE TPAMI.
 
 from importlib import util
 from os import PathLike, fspath
+from os.path import getsize
 from typing import Any, Self
 
 import numpy as np
@@ -102,8 +103,12 @@ class Graph:
         """
         try:
             self._index.save(fspath(path))
-        except RuntimeError as error:
-            raise OutputError(f"{fspath(path)}: cannot write the graph: {error}.") from error
+            n_bytes = getsize(path)
+        except (RuntimeError, OSError) as error:
+            why = str(error).rstrip(".")
+            raise OutputError(f"{fspath(path)}: cannot write the graph: {why}. Is the disk full?") from error
+        if n_bytes != self._index.serialized_length:  # usearch does not look at its last write
+            raise OutputError(f"{fspath(path)}: cannot write the graph as a whole. Is the disk full?")
 
     def propose(self, queries: Rows, k: int, expansion: int) -> Keys:
         """Return the keys of about the `k` nearest rows to each query, int64 (m, k); -1 where there are no more.
@@ -131,7 +136,7 @@ class Graph:
             return
         try:
             self._index.load(self._path)
-        except RuntimeError as error:
+        except (RuntimeError, OSError) as error:
             raise DataError(
                 f"{self._path}: the graph can no longer be read: {error}. Another process may have replaced the index: "
                 "open it again."
