@@ -238,10 +238,13 @@ class TestFolding:
 
     def test_no_more_than_so_many_are_looked_at(self, digits: tuple, monkeypatch: pytest.MonkeyPatch) -> None:
         index = build([*[digits[0][0]] * 30, digits[0][100]])
-        assert len(index.search(digits[0][0], k=2)) == 2
+        found = index.search(digits[0][0], k=2)
+        assert len(found) == 2 and found.notes == ()
         monkeypatch.setattr(index_query, "_MOST", 12)
         (hit,) = index.search(digits[0][0], k=2)
         assert len(hit.copies) == 11
+        (note,) = index.search(digits[0][0], k=2).notes
+        assert note.startswith("The 12 most alike images are copies")
 
 
 class TestScores:

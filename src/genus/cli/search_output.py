@@ -59,8 +59,8 @@ def print_found(
     if rows:
         print(*aligned(rows, right=[0], indent=""), sep="\n")
     if len(found.hits) < k:
-        what = "different pictures meet" if found.hits else "images meet"
-        print_line(f"No more than {len(found.hits)} of {found.n_images:,} {what} the conditions.")
+        which = f"{found.n_allowed:,} of {found.n_images:,} images that meet the conditions"
+        print_line(f"No more than {len(found.hits)} pictures found among the {which}.")
     if html is not None:
         print_line(f"Page: {html}")
 

@@ -270,7 +270,7 @@ class ImageIndex:
             method="exact" if self._state.vectors.is_exact else "graph",
             recall=1.0 if recall is None else recall.value,
             seconds=time.perf_counter() - begun,
-            notes=warnings_about(hits),
+            notes=warnings_about(hits, wish, k, int(allowed.sum())),
         )
 
     def add(self, source: Any, y: Any = None, *, metadata: Any = None, progress: Progress = SILENT) -> Self:

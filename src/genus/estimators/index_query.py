@@ -231,8 +231,7 @@ def hits_for(
     state: IndexState, asked: Asked, wish: Wish, k: int, allowed: NDArray[np.bool_]
 ) -> tuple[Hit, ...]:
     """Search, fold copies, mix, and say what is known of each hit."""
-    n_allowed = int(allowed.sum())
-    wanted = k * _VARIETY if wish.diversity else k * (_MORE if wish.fold_copies else 1)
+    n_allowed, wanted = int(allowed.sum()), _at_first(wish, k)
     most = max(wanted, min(n_allowed, _MOST))
     while True:
         found = state.vectors.search(asked.vector[None], wanted, allowed)
@@ -250,6 +249,11 @@ def hits_for(
     else:
         chosen = np.arange(min(k, len(first)))
     return tuple(_hit(state, asked, places, scores, stacks[i]) for i in chosen.tolist())
+
+
+def _at_first(wish: Wish, k: int) -> int:
+    """Return how many images are looked at before it is known how many of them are copies."""
+    return k * _VARIETY if wish.diversity else k * (_MORE if wish.fold_copies else 1)
 
 
 def _stacks(state: IndexState, places: NDArray[np.int64], most: int) -> list[list[int]]:
@@ -316,9 +320,13 @@ def places_named(state: IndexState, names: Sequence[str]) -> NDArray[np.int64]:
     return np.array(sorted(found), np.int64)
 
 
-def warnings_about(hits: Sequence[Hit]) -> tuple[str, ...]:
-    """Say what has become of the files that were found."""
+def warnings_about(hits: Sequence[Hit], wish: Wish, k: int, n_allowed: int) -> tuple[str, ...]:
+    """Say what has become of the files that were found, and whether copies left too few."""
     notes = []
+    if len(hits) < k and n_allowed > (most := max(_at_first(wish, k), _MOST)):
+        notes.append(
+            f"The {most:,} most alike images are copies of so few pictures; no others were looked at."
+        )
     for state, words in (("changed", "changed"), ("vanished", "gone")):
         if n := sum(hit.file == state for hit in hits):
             notes.append(f"{n} of the images found: {words} since they were indexed. Build the index again.")
