@@ -35,7 +35,7 @@ _ALIKE = 0.7  # cosine from which two pictures may have a part in common
 # What the finest detail must agree in. Of 12 ways to change 12 flower photographs all but a large watermark leave 0.74
 # or more; two different flowers that lie over each other in small mostly have less than 0.6, a few blurred round ones
 # 0.7. Where hashes agree in all but so many bits, a mark across the picture may have spoilt the detail.
-_FINE, _SAME_BITS = 0.7, 8
+_FINE, _SAME_BITS, _EQUAL_BITS = 0.7, 8, 3
 # Pictures with little in them must agree nearly perfectly: outlines of bottle caps and lids on a table fit each other.
 _EMPTY, _FULL, _EMPTY_COSTS = 0.06, 0.13, 0.27
 _NEAREST = 3  # neighbours of each picture that are compared with it
@@ -138,9 +138,9 @@ def confirmed_pairs(
 def _have_a_telling_hash(
     pairs: Pairs, bits: NDArray[np.uint8], squares: NDArray[np.uint8]
 ) -> NDArray[np.bool_]:
-    """Tell which pairs have nearly the same hash, of pictures with enough in them for that to mean something."""
+    """Tell which pairs have the same hash, or nearly the same and enough in them for that to mean something."""
     found = bits <= _SAME_BITS
-    for i in np.flatnonzero(found).tolist():
+    for i in np.flatnonzero(found & (bits > _EQUAL_BITS)).tolist():
         found[i] = min(structure(detail_of(squares[row])) for row in pairs[i]) >= _FULL
     return np.asarray(found, np.bool_)
 
