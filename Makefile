@@ -28,7 +28,7 @@ demo: $(DEMO_READY)
 	@$(BIN)/python examples/demo.py
 
 test: lint
-	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
 
 lint: $(TEST_READY)
 	$(BIN)/ruff check --no-cache $(SOURCES)

@@ -16,8 +16,13 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # The files of genus.cnn import PyTorch at their top, so their examples cannot even be looked for where it is missing.
-# Tests of networks say themselves why they are skipped.
-collect_ignore_glob = [] if util.find_spec("torch") else ["src/genus/cnn/*.py"]
+# So do files that tests of networks share; the tests say themselves why they are skipped.
+_NEED_TORCH = ("image_batches", "lessons", "team_member")
+collect_ignore_glob = (
+    []
+    if util.find_spec("torch")
+    else ["src/genus/cnn/*.py", *(f"tests/cnn/{name}.py" for name in _NEED_TORCH)]
+)
 
 # The same examples in every run: a red test means that the change at hand broke it. Other examples now and
 # then: pytest --hypothesis-profile=search

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import subprocess
 import sys
 import time
@@ -58,7 +59,10 @@ def start(*arguments: object, before: str = "", **options: Any) -> "subprocess.P
     """Start a command as a process of its own; `before` is Python to run there first."""
     code = f"{before}\n{_RUN}"
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen([sys.executable, "-c", code, *map(str, arguments)], **{**pipes, **options})
+    # as users have it: what a developer's machine sets hides what is wrong with buffers
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    how = {**pipes, "env": buffered, **options}
+    return subprocess.Popen([sys.executable, "-c", code, *map(str, arguments)], **how)
 
 
 def finished(process: "subprocess.Popen[bytes]", stdin: bytes | None = None) -> Outcome:

@@ -68,6 +68,7 @@ def settle(error: BaseException) -> int:
     if isinstance(error, GenusError):
         _complain(f"Error: {error}")
     elif isinstance(error, OSError) and error.errno in _NO_ROOM:
+        _settle_stdout()
         _complain(f"Error: the results cannot be written: {error.strerror}.")
     elif isinstance(error, MemoryError):
         _complain("Error: there is not enough memory. Fewer --workers need less.")
@@ -80,6 +81,14 @@ def settle(error: BaseException) -> int:
 def _complain(text: str) -> None:
     with suppress(OSError):
         print(printable(text), file=sys.stderr, flush=True)
+
+
+def _settle_stdout() -> None:
+    """Write what waits to be written to stdout; where that cannot be, it must not fail once more at exit."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        _forget_stdout()
 
 
 def _forget_stdout() -> None:
