@@ -124,6 +124,7 @@ def confirmed_pairs(
     cosines = np.einsum("ij,ij->i", Z[pairs[:, 0]], Z[pairs[:, 1]])
     needed = np.maximum(_AGREEMENT - (cosines - _AT_COSINE), _LEAST_AGREEMENT)
     needed = np.where(bits <= _SAME_BITS, np.minimum(needed, _AGREEMENT), needed)
+    needed = np.where(bits <= _EQUAL_BITS, _LEAST_AGREEMENT, needed)
     if not (agreed >= needed).any():
         return pairs[:0]
     unrelated = _unrelated_pairs(joined(len(sources), pairs[agreed >= needed]), Z)
