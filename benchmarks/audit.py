@@ -42,11 +42,11 @@ from genus.classify.truth import OneClass
 from genus.data.read import read_dataset
 from genus.estimators.audit import Audit
 from genus.estimators.out_of_fold import out_of_fold
+from genus.features.comparable import comparable, last_layers
 from genus.features.feature_set import feature_set_for
 from genus.features.stream import extract
 from genus.images.decode import decode
 from genus.images.source import as_source
-from genus.normalize import normalize_blocks
 from real_sets import OUT, data_folder, image_files
 
 N_IMAGES, N_JUDGES = 4000, 1000
@@ -123,10 +123,9 @@ def cifar(n: int) -> tuple[NDArray[np.float32], NDArray[np.float32], dict[str, N
     chosen = [known[i] for i in np.random.default_rng(0).permutation(len(known))[:n]]
     features = feature_set_for("balanced")
     X = extract([data.sources[place[row["image"]]] for row in chosen], features).X
-    blocks = [(b.start, b.stop) for b in features.blocks if not b.middle]
-    plain = np.concatenate([X[:, start:stop] for start, stop in blocks], axis=1)
+    plain = np.concatenate([X[:, start:stop] for start, stop in last_layers(features.blocks)], axis=1)
     table = {column: np.array([row[column] for row in chosen]) for column in chosen[0]}
-    return plain, normalize_blocks(X, blocks, 0.5), table
+    return plain, comparable(X, features.blocks), table
 
 
 def noisy_sets(table: dict[str, NDArray[np.str_]], clean: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:

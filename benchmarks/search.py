@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from genus.data.duplicates import duplicate_groups
 from genus.data.splits import split_off
-from genus.estimators.index_state import comparable
+from genus.features.comparable import comparable
 from genus.features.feature_set import feature_set_for, parse_feature_set
 from genus.features.runtime import available_cores
 from genus.features.stream import extract
@@ -73,7 +73,9 @@ def main() -> None:
 
 def real_rows(names: tuple[str, ...]) -> Rows:
     features = parse_feature_set("efficientnet-lite0")
-    return np.concatenate([comparable(extract(load_set(n).sources, features).X, features) for n in names])
+    return np.concatenate(
+        [comparable(extract(load_set(n).sources, features).X, features.blocks) for n in names]
+    )
 
 
 def drawn(real: Rows, n: int, rng: np.random.Generator) -> Rows:
@@ -217,7 +219,7 @@ def asked(
 def retrieval(name: str, seeds: tuple[int, ...]) -> dict[str, Any]:
     features, data = feature_set_for("balanced"), load_set(name)
     table = extract(data.sources, features)
-    rows, labels = comparable(table.X, features), np.asarray(data.take(table.kept).labels)
+    rows, labels = comparable(table.X, table.blocks), np.asarray(data.take(table.kept).labels)
     codes = np.unique(labels, return_inverse=True)[1].astype(np.int64)
     groups = duplicate_groups(table.content_hashes, table.hashes, table.X)
     runs = []

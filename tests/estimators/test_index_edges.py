@@ -22,6 +22,7 @@ from genus.estimators.index_cache import cached_index
 from genus.estimators.index_file import MANIFEST, is_index
 from genus.features.feature_set import chosen_features
 from genus.features.runtime import Runtime
+from genus.features.stream import compact
 from genus.images.decode import Limits
 from genus.search import judging, vector_index
 from genus.search.graph import is_installed
@@ -324,7 +325,7 @@ class TestRoom:
         rows = np.arange(4000).reshape(2000, 2)
         kept = np.delete(np.arange(2000), [3, 700, 1999])
         wanted = rows[kept]
-        found = index_room.compact(rows, kept)
+        found = compact(rows, kept)
         assert np.shares_memory(found, rows) and np.array_equal(found, wanted)
 
     @pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="space cannot be reserved here")
@@ -342,8 +343,11 @@ class TestRoom:
 
 def test_pictures_of_a_page_keep_to_the_limits(few: Path) -> None:
     from genus.images.source import as_source
-    from genus.report.search import _picture
+    from genus.report.pictures import small_copy
 
     source = as_source(a_file(few, "1"))
-    assert _picture(source, Limits()) is not None and _picture(source, Limits(max_pixels=9)) is None
+    assert (
+        small_copy(source, limits=Limits()) is not None
+        and small_copy(source, limits=Limits(max_pixels=9)) is None
+    )
     assert cv2.imread(str(source.path)).size > 9

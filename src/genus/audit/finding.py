@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+SUSPECT = 0.5
+"""Severity from which somebody should look at an image; for labels: likelier wrong than right."""
+
 LEAVE_OUT = "-"
 """The suggestion to leave an image out; anything else that is suggested is a label."""
 

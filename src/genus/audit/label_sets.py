@@ -5,11 +5,10 @@ from numpy.typing import NDArray
 
 from genus.audit.duplicates import group_numbers
 from genus.audit.facts import UNKNOWN, Facts, set_text
-from genus.audit.finding import Finding, Found, Remark
+from genus.audit.finding import SUSPECT, Finding, Found, Remark
 from genus.audit.label_noise import probability_wrong
 from genus.metrics.intervals import wilson
 
-_SUSPECT = 0.5
 _TINY = 1e-9
 _NAMED = 3  # cells named in the evidence
 
@@ -66,13 +65,13 @@ def _finding(facts: Facts, row: int, wrong: Floats, group: int | None) -> Findin
     values = facts.values[row] if facts.values is not None else np.zeros(len(wrong), np.int8)
     has = values == 1
     worst = np.argsort(-wrong, kind="stable")[:_NAMED].tolist()
-    suspects = [c for c in worst if wrong[c] >= _SUSPECT] or worst[:1]
+    suspects = [c for c in worst if wrong[c] >= SUSPECT] or worst[:1]
     proba = facts.proba[row] if facts.proba is not None else wrong
     evidence = "; ".join(
         f"{facts.classes[c]!r} {'is named, but only' if has[c] else 'is not named, but'} {proba[c]:.0%} probable"
         for c in suspects
     )
-    changed = np.where(wrong >= _SUSPECT, 1 - values, values).astype(np.int8)
+    changed = np.where(wrong >= SUSPECT, 1 - values, values).astype(np.int8)
     # that it has none of them cannot be suggested: an empty cell suggests nothing
     suggestion = set_text(facts.classes, changed) if (changed != values).any() else ""
     argues = _arguing(facts, row, suspects[0], not has[suspects[0]])
@@ -113,7 +112,7 @@ def _labels(facts: Facts, has: Cells, wrong: Floats) -> list[Remark]:
     """Name the labels that are often missing, or often there when they should not be."""
     remarks = []
     for c, name in enumerate(facts.classes):
-        suspect = wrong[:, c] >= _SUSPECT
+        suspect = wrong[:, c] >= SUSPECT
         for what, some, n in (
             ("lack the label", suspect & ~has[:, c], int((~has[:, c]).sum())),
             ("have the label wrongly", suspect & has[:, c], int(has[:, c].sum())),

@@ -8,11 +8,10 @@ from numpy.typing import NDArray
 
 from genus.audit.duplicates import group_numbers
 from genus.audit.facts import Facts
-from genus.audit.finding import Finding, Found, Remark
+from genus.audit.finding import SUSPECT, Finding, Found, Remark
 from genus.audit.label_noise import NoiseRate, doubt, noise_rate, probability_wrong
 from genus.audit.label_sets import check_label_sets, unjudged
 
-SUSPECT = 0.5  # severity from which a label is likelier wrong than right
 _ARGUING = 3  # images shown against a label
 _SEEN = 10  # neighbours that are counted
 _LEAST_CONFUSED = 3  # suspect images of one class that look like another

@@ -8,13 +8,13 @@ from functools import cached_property
 from typing import Any
 
 from genus.audit.audit_checks import CHECKS, AuditCheck
-from genus.audit.finding import Finding, Found, Remark
+from genus.audit.finding import SUSPECT, Finding, Found, Remark
 from genus.classify.learning_curve import LearningCurve
 from genus.data.dataset import Dataset
 from genus.data.read import read_dataset
 from genus.errors import DataError, MissingExtraError
 from genus.estimators.audit_facts import Gathered, gather
-from genus.estimators.audited import COLUMNS, SUSPECT, AuditRow
+from genus.estimators.audited import COLUMNS, AuditRow
 from genus.features.feature_set import FeatureSet, PrecisionName, chosen_features
 from genus.features.runtime import Runtime
 from genus.progress import SILENT, Progress
@@ -55,8 +55,6 @@ class Audit:
         What the reader and the audit decided.
     labels : mapping of str to str
         The label of each image that has one.
-    splits : mapping of str to str
-        The part of each image that has one.
     learning_curve : LearningCurve or None
         Whether more images would help.
     seconds : float
@@ -71,7 +69,6 @@ class Audit:
     checks: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
-    splits: Mapping[str, str] = field(default_factory=dict)
     learning_curve: LearningCurve | None = None
     seconds: float = 0.0
 
@@ -222,7 +219,6 @@ def audit_dataset(dataset: Dataset, options: AuditOptions, *, progress: Progress
             task.advance()
     texts = dataset.label_texts() or (None,) * len(dataset)
     labels = {name: text for name, text in zip(dataset.names, texts, strict=True) if text is not None}
-    splits = zip(dataset.names, dataset.splits or (), strict=False)
     return Audit(
         origin=dataset.origin,
         n_images=len(dataset) + len(dataset.skipped),
@@ -233,7 +229,6 @@ def audit_dataset(dataset: Dataset, options: AuditOptions, *, progress: Progress
         left_out={name: each.left_out for name, each in found.items() if each.left_out},
         notes=(*dataset.notes, *gathered.notes),
         labels=labels,
-        splits={name: split for name, split in splits if split},
         learning_curve=gathered.learning_curve,
         seconds=time.perf_counter() - start,
     )

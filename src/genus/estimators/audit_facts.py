@@ -15,14 +15,14 @@ from genus.data.dataset import Dataset, SkippedImage
 from genus.errors import DataError
 from genus.estimators.audit_models import Judged, judge_labels, leak_scores
 from genus.estimators.same_pictures import bits_apart, confirmed_pairs, proposed_pairs, same_pictures
+from genus.features.comparable import comparable, comparable_width
 from genus.features.feature_set import FeatureSet
 from genus.features.runtime import Runtime
-from genus.features.stream import extract_batches
+from genus.features.stream import compact, extract_batches
 from genus.images.decode import ImageInfo
 from genus.images.statistics import STATISTICS
 from genus.images.survey import Survey, survey
 from genus.neighbors import Neighbors, nearest_others
-from genus.normalize import normalize_blocks
 from genus.progress import Progress
 
 _NEIGHBOURS = 20
@@ -132,9 +132,8 @@ def most_pairs(n: int) -> int:
 
 def _see(dataset: Dataset, feature_set: FeatureSet, runtime: Runtime, progress: Progress) -> _Seen:
     """Compute features, and keep what networks see last of them: what a picture is of, not its textures."""
-    blocks = [(b.start, b.stop) for b in feature_set.blocks if not b.middle]
-    n, width = len(dataset), sum(stop - start for start, stop in blocks)
-    Z = np.empty((n, width), np.float32)
+    n = len(dataset)
+    Z = np.empty((n, comparable_width(feature_set.blocks)), np.float32)
     infos: list[ImageInfo | None] = [None] * n
     hashes = np.zeros(n, np.uint64)
     skipped: dict[int, SkippedImage] = {}
@@ -142,7 +141,7 @@ def _see(dataset: Dataset, feature_set: FeatureSet, runtime: Runtime, progress: 
         extract_batches(dataset.sources, feature_set, runtime=runtime, progress=progress)
     ) as batches:
         for batch in batches:
-            Z[batch.indices] = normalize_blocks(batch.X, blocks, 0.5)
+            Z[batch.indices] = comparable(batch.X, feature_set.blocks)
             hashes[batch.indices] = batch.hashes
             for place, info in zip(batch.indices.tolist(), batch.infos, strict=True):
                 infos[place] = info
@@ -153,7 +152,7 @@ def _see(dataset: Dataset, feature_set: FeatureSet, runtime: Runtime, progress: 
         reason = f"; the first is {failed[0].source}: {failed[0].reason}" if failed else ""
         raise DataError(f"{dataset.origin}: none of the {n} images can be read{reason}.")
     known = tuple(info for info in infos if info is not None)
-    return _Seen(Z if len(kept) == n else Z[kept], kept, known, hashes[kept], failed)
+    return _Seen(compact(Z, kept), kept, known, hashes[kept], failed)
 
 
 def _compact(Z: Floats) -> Floats:

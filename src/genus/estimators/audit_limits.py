@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from genus.audit.finding import SUSPECT
 from genus.errors import ParameterError
 from genus.estimators.audit import Audit
 
@@ -112,4 +113,4 @@ def _limit(part: str) -> Limit:
 
 
 def _serious(audit: Audit, topic: str) -> list[str]:
-    return [remark.text for remark in audit.about(topic) if remark.severity >= 0.5]
+    return [remark.text for remark in audit.about(topic) if remark.severity >= SUSPECT]

@@ -3,9 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-SUSPECT = 0.5
-"""Severity from which somebody should look at an image; for labels: likelier wrong than right."""
-
 COLUMNS = ("image", "issue", "severity", "evidence", "suggestion", "other_image", "group")
 
 

@@ -4,10 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genus.audit.facts import Facts
+from genus.audit.finding import SUSPECT
 from genus.audit.label_noise import doubt, noise_rate, probability_wrong
 from genus.audit.shortcuts import check_shortcuts
 from genus.classify.head import softmax
-from genus.estimators.audited import SUSPECT
 from genus.estimators.contest import Contest
 from genus.estimators.learned import Learned
 from genus.neighbors import Neighbors

@@ -31,7 +31,8 @@ from genus.estimators.index_query import (
     vectors_of,
     warnings_about,
 )
-from genus.estimators.index_state import IndexState, comparable_width
+from genus.estimators.index_state import IndexState
+from genus.features.comparable import comparable_width
 from genus.features.engines import choose_engine
 from genus.features.feature_set import FeatureSet, PrecisionName, chosen_features
 from genus.features.runtime import Runtime
@@ -153,7 +154,7 @@ class ImageIndex:
     ) -> Self:
         """Return an index without images, to `add` to or `enrol` in; its vectors are the features as they are."""
         feature_set = chosen_features(preset, features, precision)
-        vectors = VectorIndex.of(np.empty((0, comparable_width(feature_set)), np.float32))
+        vectors = VectorIndex.of(np.empty((0, comparable_width(feature_set.blocks)), np.float32))
         engine = choose_engine((runtime or Runtime()).engine, 1)
         return cls(IndexState(feature_set, engine, no_images(), vectors, RAW), runtime=runtime)
 

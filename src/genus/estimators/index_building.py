@@ -12,13 +12,14 @@ from genus.data.dataset import Dataset, SkippedImage
 from genus.data.duplicates import duplicate_groups
 from genus.errors import DataError
 from genus.estimators.index_images import IndexedImages, check_columns, file_stamps, indexed_images
-from genus.estimators.index_room import compact, room
-from genus.estimators.index_state import IndexState, as_codes, comparable, comparable_width
+from genus.estimators.index_room import room
+from genus.estimators.index_state import IndexState, as_codes
 from genus.estimators.provenance import provenance_of
+from genus.features.comparable import comparable, comparable_width
 from genus.features.engines import choose_engine
 from genus.features.feature_set import FeatureSet
 from genus.features.runtime import Runtime
-from genus.features.stream import extract_batches
+from genus.features.stream import compact, extract_batches
 from genus.images.decode import ImageInfo
 from genus.progress import SILENT, Progress
 from genus.search.identity import Acquaintance
@@ -139,7 +140,7 @@ def read_images(
     progress: Progress = SILENT,
 ) -> ReadImages:
     """Compute the features of images, in two or four bytes a number; those of millions of images on disk."""
-    n, width = len(data), comparable_width(feature_set)
+    n, width = len(data), comparable_width(feature_set.blocks)
     check_columns(metadata, n)
     stamps = file_stamps(data.sources)  # before: what is written to meanwhile counts as changed
     features = room(n, width, np.float16 if n * width > _HALF_ABOVE else np.float32)
@@ -148,7 +149,7 @@ def read_images(
     skipped: dict[int, SkippedImage] = {}
     with closing(extract_batches(data.sources, feature_set, runtime=runtime, progress=progress)) as batches:
         for batch in batches:
-            features[batch.indices] = comparable(batch.X, feature_set)
+            features[batch.indices] = comparable(batch.X, feature_set.blocks)
             hashes[batch.indices] = batch.hashes
             infos.update(zip(batch.indices.tolist(), batch.infos, strict=True))
             skipped.update(batch.skipped)
@@ -202,13 +203,8 @@ def _learn(read: ReadImages, options: IndexOptions) -> _Learned:
                 known = acquaint_tuned(read.features, labels, material, choice, random_state=seed)
             return _Learned(choice.metric, choice, (), known)
         notes = ("fewer than two classes with two different images each: scores are cosines",)
-    n = len(read.images)
-    sample = np.arange(n) if n <= _MOST_LABELLED else _sample(n, seed)
+    sample = np.sort(np.random.default_rng(seed).permutation(len(read.images))[:_MOST_LABELLED])
     return _Learned(centred(read.features.read(sample), random_state=seed), None, notes)
-
-
-def _sample(n: int, seed: int) -> NDArray[np.int64]:
-    return np.sort(np.random.default_rng(seed).permutation(n)[:_MOST_LABELLED])
 
 
 def _material(read: ReadImages, labelled: NDArray[np.int64], seed: int) -> Material:

@@ -12,7 +12,8 @@ from genus.data.duplicates import MAX_DISTANCE, MIN_COSINE
 from genus.errors import DataError, ImageError, ParameterError
 from genus.estimators.index_facts import file_state
 from genus.estimators.index_hits import Hit
-from genus.estimators.index_state import IndexState, comparable
+from genus.estimators.index_state import IndexState
+from genus.features.comparable import comparable
 from genus.features.engines import available_engines
 from genus.features.runtime import Runtime
 from genus.features.stream import extract
@@ -148,7 +149,7 @@ def vectors_of(
     table = extract(sources, state.feature_set, runtime=runtime_for(state, runtime), progress=progress)
     if table.skipped:
         raise ImageError(table.skipped[0].source, table.skipped[0].reason)
-    return state.metric.apply(comparable(table.X, state.feature_set)), table.content_hashes
+    return state.metric.apply(comparable(table.X, table.blocks)), table.content_hashes
 
 
 def runtime_for(state: IndexState, runtime: Runtime) -> Runtime:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from genus.files import cache_dir, output_error
 
 _ON_DISK_ABOVE = 1 << 30  # numbers
-_AT_ONCE = 512  # rows moved
 
 
 def room(n: int, width: int, kind: Any) -> NDArray[Any]:
@@ -32,16 +31,6 @@ def room(n: int, width: int, kind: Any) -> NDArray[Any]:
             return np.memmap(file, kind, "r+", shape=(n, width))
     except OSError as error:
         raise output_error(folder, error) from error
-
-
-def compact(rows: NDArray[Any], kept: NDArray[np.int64]) -> NDArray[Any]:
-    """Move the kept rows to the front, a few at a time: a copy of the whole would need the memory twice."""
-    if len(kept) == len(rows):
-        return rows
-    for start in range(0, len(kept), _AT_ONCE):
-        part = kept[start : start + _AT_ONCE]
-        rows[start : start + len(part)] = rows[part]
-    return rows[: len(kept)]
 
 
 def _reserve(file: IO[bytes], size: int) -> None:

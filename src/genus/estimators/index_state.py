@@ -13,14 +13,10 @@ from genus.data.dataset import SkippedImage
 from genus.estimators.index_images import IndexedImages
 from genus.features.feature_set import FeatureSet
 from genus.images.decode import DECODER_VERSION
-from genus.normalize import normalize_blocks
 from genus.search.identity import Acquaintance
 from genus.search.likeness import Likeness
 from genus.search.metric import Metric
-from genus.search.storage import Rows
 from genus.search.vector_index import VectorIndex
-
-POWER = 0.5  # as everywhere else that features are compared
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,17 +66,6 @@ class IndexState:
     listing: str = ""
     skipped: tuple[SkippedImage, ...] = ()
     n_built: int = 0
-
-
-def comparable(X: Rows, feature_set: FeatureSet) -> Rows:
-    """Return features (n, d) as they are compared: last layers only, signed square root, unit length."""
-    blocks = [(block.start, block.stop) for block in feature_set.blocks if not block.middle]
-    return normalize_blocks(X, blocks, POWER)
-
-
-def comparable_width(feature_set: FeatureSet) -> int:
-    """Return how many numbers `comparable` leaves."""
-    return sum(block.stop - block.start for block in feature_set.blocks if not block.middle)
 
 
 def identity_of(feature_set: FeatureSet) -> str:

@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from genus.audit.finding import LEAVE_OUT
+from genus.audit.finding import LEAVE_OUT, SUSPECT
 from genus.data.dataset import Dataset
 from genus.errors import DataError
 from genus.estimators.audit import Audit
-from genus.estimators.audited import SUSPECT
 
 REVIEW_COLUMNS = ("accept", "image", "label", "issue", "suggestion", "severity", "evidence", "other_image")
 _YES = frozenset({"yes", "y", "x", "1", "true", "ok"})

@@ -172,9 +172,8 @@ class NetworkTrainer:
         examples = self._pictures() if network.reads_pixels else self.examples()
         lesson = self._lesson(examples, rows, np.zeros(0, np.int64), metric)
         gentler = self._gentler
-        recipe = recipe_to_go_on(self.plan.recipe, n_epochs)
-        if gentler is not None:
-            recipe = recipe_to_go_on(gentler, gentler.epochs)
+        taken_by = (self.plan.recipe, n_epochs) if gentler is None else (gentler, gentler.epochs)
+        recipe = recipe_to_go_on(*taken_by)
         return self._finished(network, self._run(network, lesson, recipe, seconds, ".all"))
 
     def _lesson(self, examples: "TrainingExamples", rows: Rows, validation: Rows, metric: str) -> "Lesson":

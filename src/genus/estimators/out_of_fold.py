@@ -4,8 +4,6 @@ Several heads, each fitted on the other folds, calibrated and mixed by likelihoo
 first found likely to be labelled wrongly, so that wrong labels no longer speak for themselves; the mean of both serves.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -90,8 +88,3 @@ def _trusted(logits: NDArray[np.float32], codes: NDArray[np.int64]) -> NDArray[n
 def _log_softmax(logits: Floats) -> Floats:
     top = logits - logits.max(axis=1, keepdims=True)
     return np.asarray(top - np.log(np.exp(top).sum(axis=1, keepdims=True)))
-
-
-def main_columns(blocks: Sequence[tuple[int, int]], middle: Sequence[bool]) -> list[tuple[int, int]]:
-    """Return the bounds of the blocks that networks see last: what a picture is of, not its textures."""
-    return [bounds for bounds, is_middle in zip(blocks, middle, strict=True) if not is_middle] or list(blocks)

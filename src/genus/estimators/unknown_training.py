@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from genus.classify.novelty import LeftOut, Novelty, OutOfFold, spread_rows
 from genus.estimators.learned import Learned
+from genus.features.comparable import last_layers
 from genus.judgement import EvaluationResult
 from genus.judgement_of_unknown import with_rejection
 from genus.metrics.sure import SureTaxa
@@ -63,7 +64,7 @@ def learn_unknown(learned: Learned, folds: NDArray[np.int64]) -> UnknownTraining
     """
     rows = learned.train
     X = learned.table.X[rows]
-    blocks = [(block.start, block.stop) for block in learned.table.blocks if not block.middle]
+    blocks = last_layers(learned.table.blocks)
     stored = spread_rows(_kinds(learned, rows))
     novelty = Novelty.of(X[stored], blocks)
     apart = OutOfFold.of(novelty, X, stored, folds)

@@ -9,17 +9,14 @@ from numpy.typing import NDArray
 
 from genus.data.dataset import Dataset
 from genus.errors import DataError
+from genus.features.comparable import comparable
 from genus.features.feature_set import FeatureSet
 from genus.features.runtime import Runtime
 from genus.features.stream import extract
-from genus.features.table import FeatureTable
 from genus.images.source import ImageSource
 from genus.model_file import ModelFile
 from genus.neighbors import nearest_rows
-from genus.normalize import normalize_blocks
 from genus.progress import SILENT, Progress
-
-_POWER = 0.5  # as for novelty: the nearest training image is as far as the image is novel
 
 Rows = NDArray[np.float32]
 
@@ -95,7 +92,7 @@ def nearest_examples(
     if not is_stored.any():
         raise DataError(f"{data.origin}: none of the {len(labelled)} images can be read.")
     stored, asked = np.flatnonzero(is_stored), np.flatnonzero(~is_stored)
-    rows, hashes = _comparable(table), np.array(table.content_hashes)
+    rows, hashes = comparable(table.X, table.blocks), np.array(table.content_hashes)
     n_copies = max((int((hashes[stored] == one).sum()) for one in hashes[asked]), default=0)
     near = nearest_rows(rows[stored], rows[asked], n + n_copies)
     texts = labelled.label_texts() or ()
@@ -109,9 +106,3 @@ def nearest_examples(
             )
         )
     return tuple(found)
-
-
-def _comparable(table: FeatureTable) -> Rows:
-    """Return the features as novelty compares them: last layers only, normalised."""
-    blocks = [(block.start, block.stop) for block in table.blocks if not block.middle]
-    return normalize_blocks(table.X, blocks, _POWER)

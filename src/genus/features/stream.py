@@ -88,7 +88,7 @@ def extract(
             X[i], hashes[i], infos[i] = X[place], hashes[place], infos[place]
     kept = np.array([i for i, info in enumerate(infos) if info is not None], np.int64)
     return FeatureTable(
-        X=_compact(X, kept),
+        X=compact(X, kept),
         blocks=feature_set.blocks,
         kept=kept,
         infos=tuple(info for info in infos if info is not None),
@@ -168,7 +168,7 @@ def _place(source: ImageSource) -> object:
     return id(source.data)
 
 
-def _compact(X: NDArray[np.float32], kept: NDArray[np.int64]) -> NDArray[np.float32]:
+def compact(X: NDArray[np.float32], kept: NDArray[np.int64]) -> NDArray[np.float32]:
     """Move the kept rows to the front, a few at a time: a copy of the whole would need the memory twice."""
     if len(kept) == len(X):
         return X

@@ -2,21 +2,19 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from os import PathLike
 
-from genus.errors import ImageError
+from genus.audit.finding import SUSPECT
 from genus.estimators.audit import Audit
-from genus.estimators.audited import SUSPECT, AuditRow
-from genus.features.runtime import available_cores
+from genus.estimators.audited import AuditRow
 from genus.files import write_text
-from genus.images.source import ImageSource, as_source
-from genus.images.thumbnail import data_uri, thumbnail
 from genus.progress import SILENT, Progress
 from genus.report.audit_words import HOW, advice, basis, headline, more_images
 from genus.report.content import Fact
 from genus.report.page import render_page
+from genus.report.pictures import Sources, made_on_all_cores, named_copy
 from genus.report.words import count, duration
 
 _MAX_ROWS = 40  # of an issue on the page; the table has all
@@ -30,8 +28,6 @@ _ORDER = (
     "exact_duplicate",
     "outlier",
 )  # then whatever else there is
-
-Sources = Mapping[str, ImageSource]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +103,8 @@ def render_audit(
     """Return the page of an audit as HTML (see `write_audit_page`)."""
     chosen = {name: rows for name in _issues(audit) if (rows := audit.issue(name))}
     names = {name for rows in chosen.values() for row in rows[:_MAX_ROWS] for name in _images(row)}
-    pictures = _pictures(sorted(names), sources, progress)
+    small = partial(named_copy, sources=sources, size=_SIZE, quality=72)
+    pictures = made_on_all_cores(sorted(names), small, progress)
     issues = [_issue(audit, name, rows, pictures) for name, rows in chosen.items()]
     difficulty = audit.about("difficulty")
     values = {
@@ -148,27 +145,6 @@ def _issue(audit: Audit, name: str, rows: Sequence[AuditRow], pictures: Mapping[
         )
         cases.append(Case(first, tuple(others), row))
     return Issue(name, title, how, len(rows), tuple(cases))
-
-
-def _pictures(names: Sequence[str], sources: Sources | None, progress: Progress) -> dict[str, str | None]:
-    """Make small copies of images, on all cores; None where one cannot be read."""
-
-    def small(name: str) -> str | None:
-        try:
-            source = sources[name] if sources is not None else as_source(name)
-            return data_uri(thumbnail(source, size=_SIZE, quality=72))
-        except (ImageError, KeyError):
-            return None
-
-    found = {}
-    with (
-        ThreadPoolExecutor(available_cores()) as pool,
-        progress.task("pictures for the page", total=len(names), unit="images") as task,
-    ):
-        for name, uri in zip(names, pool.map(small, names), strict=True):
-            found[name] = uri
-            task.advance()
-    return found
 
 
 def _facts(audit: Audit) -> list[Fact]:

@@ -1,8 +1,8 @@
 """What the page of an audit, and the command line, say of what was found."""
 
+from genus.audit.finding import SUSPECT
 from genus.classify.learning_curve import LearningCurve
 from genus.estimators.audit import Audit
-from genus.estimators.audited import SUSPECT
 from genus.report.words import count
 
 HOW: dict[str, tuple[str, str]] = {

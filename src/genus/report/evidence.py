@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from genus.errors import ImageError
 from genus.explain.examples import Example
 from genus.explain.explanation import Explanation
 from genus.files import write_text
-from genus.images.thumbnail import data_uri, thumbnail
+from genus.images.thumbnail import data_uri
 from genus.report.page import render_page
+from genus.report.pictures import small_copy
 
 Pixels = NDArray[np.uint8]
 
@@ -67,7 +67,7 @@ def shown_image(
         jpeg_uri(small),
         tuple(found),
         tuple(jpeg_uri(one.overlay(small, with_boxes=True)) for one in found),
-        tuple(ShownExample(one, _thumbnail(one)) for one in examples),
+        tuple(ShownExample(one, small_copy(one.source)) for one in examples),
     )
 
 
@@ -112,13 +112,6 @@ def write_evidence(
         "examples_of": examples_of,
     }
     write_text(path, render_page("evidence.html", values))
-
-
-def _thumbnail(example: Example) -> str | None:
-    try:
-        return data_uri(thumbnail(example.source))
-    except ImageError:
-        return None
 
 
 def jpeg_uri(pixels: Pixels) -> str:

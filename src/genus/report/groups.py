@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from os import PathLike
@@ -11,17 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genus.errors import ImageError
 from genus.estimators.grouped import GroupedImages
-from genus.features.runtime import available_cores
 from genus.files import write_text
-from genus.images.source import ImageSource, as_source
-from genus.images.thumbnail import data_uri, thumbnail
 from genus.progress import SILENT, Progress
 from genus.report.content import Fact, SkippedRow
 from genus.report.dendrogram import draw_dendrogram
 from genus.report.group_words import WHAT_IT_MEANS, WHAT_TRUTH_MEANS, basis, headline, why
 from genus.report.page import render_page
+from genus.report.pictures import Sources, made_on_all_cores, named_copy
 
 _TYPICAL, _DOUBTFUL = 12, 6  # pictures a group
 _SIZE, _SMALL = 128, 72  # of a picture, in pixels
@@ -31,8 +27,6 @@ _MAX_OUTLIERS = 36
 _MAX_SKIPPED = 500
 _GOLDEN_ANGLE = 137.508  # degrees between the hues of groups: neighbours in number are far apart in colour
 _FIRST_HUE = 166.0
-
-Sources = Mapping[str, ImageSource]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,25 +167,13 @@ def _picture(grouped: GroupedImages, uris: Mapping[int, str | None], i: int) -> 
 def _pictures(
     names: Sequence[str], places: NDArray[np.int64], sources: Sources | None, size: int, progress: Progress
 ) -> dict[int, str | None]:
-    """Make small copies of some images, on all cores."""
-    one = partial(_small_copy, names, sources, size)
-    found = {}
-    with (
-        ThreadPoolExecutor(available_cores()) as pool,
-        progress.task("pictures for the page", total=len(places), unit="images") as task,
-    ):
-        for place, uri in zip(places.tolist(), pool.map(one, places.tolist()), strict=True):
-            found[place] = uri
-            task.advance()
-    return found
+    """Make small copies of some images, by their places."""
+    quality = 72 if size == _SIZE else 60
 
+    def small(place: int) -> str | None:
+        return named_copy(names[place], sources, size=size, quality=quality)
 
-def _small_copy(names: Sequence[str], sources: Sources | None, size: int, i: int) -> str | None:
-    try:
-        source = sources[names[i]] if sources is not None else as_source(names[i])
-        return data_uri(thumbnail(source, size=size, quality=72 if size == _SIZE else 60))
-    except (ImageError, KeyError):
-        return None  # the page then shows the name alone
+    return made_on_all_cores(places.tolist(), small, progress)
 
 
 def _map_data(grouped: GroupedImages, sources: Sources | None, progress: Progress) -> dict[str, Any]:

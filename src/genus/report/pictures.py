@@ -1,13 +1,62 @@
-"""Which of many test images deserve a picture in the report."""
+"""Pictures on pages: small copies of images, and which of many deserve one."""
 
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from genus.errors import ImageError
+from genus.features.runtime import available_cores
+from genus.images.decode import DEFAULT_LIMITS, Limits
+from genus.images.source import ImageSource, as_source
+from genus.images.thumbnail import data_uri, thumbnail
+from genus.progress import Progress
+
 MAX_PICTURES = 240
 N_SUREST = 24
 _PER_CLASS = 6
+
+Sources = Mapping[str, ImageSource]
+Key = TypeVar("Key")
+
+
+def small_copy(
+    source: ImageSource, *, size: int = 160, quality: int = 80, limits: Limits = DEFAULT_LIMITS
+) -> str | None:
+    """Return an image, its longer side `size` pixels, as a data URI; None if it cannot be read.
+
+    The page then shows the name alone.
+    """
+    try:
+        return data_uri(thumbnail(source, size, quality=quality, limits=limits))
+    except ImageError:
+        return None
+
+
+def named_copy(name: str, sources: Sources | None, *, size: int, quality: int) -> str | None:
+    """Return the small copy of an image by its name, which is a path where no `sources` are known."""
+    try:
+        source = sources[name] if sources is not None else as_source(name)
+    except (ImageError, KeyError):
+        return None
+    return small_copy(source, size=size, quality=quality)
+
+
+def made_on_all_cores(
+    keys: Sequence[Key], make: Callable[[Key], str | None], progress: Progress
+) -> dict[Key, str | None]:
+    """Make the picture that belongs to each key, on all cores."""
+    found = {}
+    with (
+        ThreadPoolExecutor(available_cores()) as pool,
+        progress.task("pictures for the page", total=len(keys), unit="images") as task,
+    ):
+        for key, uri in zip(keys, pool.map(make, keys), strict=True):
+            found[key] = uri
+            task.advance()
+    return found
 
 
 def choose_pictures(

@@ -6,14 +6,13 @@ from os import PathLike
 from pathlib import PurePath
 from typing import Any
 
-from genus.errors import ImageError
 from genus.estimators.index_hits import Hit, SearchResult
 from genus.files import write_text
 from genus.images.decode import DEFAULT_LIMITS, Limits
 from genus.images.source import ImageSource
-from genus.images.thumbnail import data_uri, thumbnail
 from genus.report.content import Fact
 from genus.report.page import render_page
+from genus.report.pictures import small_copy
 
 MAX_HITS = 500
 """Pictures on a page."""
@@ -63,7 +62,12 @@ def render_search(
         The largest image that is decoded.
     """
     shown = [
-        Shown(hit.image, PurePath(hit.image).name, _picture(hit.source, limits), hit)
+        Shown(
+            hit.image,
+            PurePath(hit.image).name,
+            None if hit.source is None else small_copy(hit.source, size=_SIDE, limits=limits),
+            hit,
+        )
         for hit in result.hits[:MAX_HITS]
     ]
     values = {
@@ -134,13 +138,4 @@ def _facts(result: SearchResult, about: dict[str, Any]) -> list[Fact]:
 
 
 def _asked(source: ImageSource, limits: Limits) -> Shown:
-    return Shown(source.name, PurePath(source.name).name, _picture(source, limits))
-
-
-def _picture(source: ImageSource | None, limits: Limits) -> str | None:
-    if source is None:
-        return None
-    try:
-        return data_uri(thumbnail(source, _SIDE, limits=limits))
-    except ImageError:
-        return None
+    return Shown(source.name, PurePath(source.name).name, small_copy(source, size=_SIDE, limits=limits))

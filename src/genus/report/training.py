@@ -1,15 +1,14 @@
 """Reports of a training run and of an evaluation: results in, page content out."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from genus.classify.leaderboard import LeaderboardRow as Candidate
-from genus.errors import ImageError
 from genus.estimators.result import IN_TURN, TrainingResult
-from genus.images.source import ImageSource, as_source
-from genus.images.thumbnail import data_uri, thumbnail
+from genus.images.source import ImageSource
 from genus.judgement import EvaluationResult
 from genus.metrics.label_evaluation import LabelEvaluation
 from genus.report.calibration import CalibrationContent
@@ -26,7 +25,7 @@ from genus.report.content import (
 from genus.report.label_content import LabelReportContent
 from genus.report.label_training import label_evaluation_content, label_training_content
 from genus.report.network import elsewhere
-from genus.report.pictures import choose_pictures
+from genus.report.pictures import choose_pictures, named_copy
 from genus.report.unknown import unknown_view
 from genus.report.words import costs_paid
 
@@ -35,6 +34,8 @@ _QUALITY = 72
 
 _JUDGED = {"given": "marked as test", IN_TURN: "each by a classifier that learned from the others"}
 FindSource = Callable[[str], ImageSource]
+
+_picture = partial(named_copy, size=_SIZE, quality=_QUALITY)
 
 
 def training_report(
@@ -211,14 +212,6 @@ def _predictions(
             )
         )
     return tuple(rows)
-
-
-def _picture(name: str, sources: Mapping[str, ImageSource] | None) -> str | None:
-    try:
-        source = sources[name] if sources is not None else as_source(name)
-        return data_uri(thumbnail(source, size=_SIZE, quality=_QUALITY))
-    except (ImageError, KeyError):
-        return None  # the page then shows the name alone
 
 
 def _class_counts(result: TrainingResult) -> tuple[ClassCount, ...]:
