@@ -42,7 +42,8 @@ def shared_data() -> Path:
 
 @pytest.fixture(autouse=True, scope="session")
 def _private_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep the tests out of the user's cache, but share what is slow to make among them."""
-    os.environ["GENUS_CACHE"] = os.environ.get("GENUS_TEST_CACHE") or str(
-        tmp_path_factory.mktemp("genus-cache")
-    )
+    """Keep the tests out of the user's cache, but share what is slow to make among them, and among all workers."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    os.environ["GENUS_CACHE"] = os.environ.get("GENUS_TEST_CACHE") or str(folder / "genus-cache")

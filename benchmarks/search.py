@@ -37,7 +37,7 @@ from genus.search.judging import Material, choose_metric
 from genus.search.metric import RAW, centred, unit_rows
 from genus.search.retrieval import query_figures, retrieval_of
 from genus.search.storage import StoredRows
-from genus.search.vector_index import VectorIndex
+from genus.search.vector_index import _LEAST_POOL, _POOL, VectorIndex
 from real_sets import OUT, SINGLE_LABEL, load_set
 
 TARGET, AT = 0.98, 10
@@ -124,7 +124,7 @@ def genus(stored: StoredRows, queries: Rows, true: NDArray[np.int64], memory: fl
     seconds = time.perf_counter() - begun  # with the measuring of its recall
 
     def ask(rows: Rows, effort: int) -> NDArray[np.int64]:
-        pool = max(40, 4 * AT)
+        pool = max(_LEAST_POOL, _POOL * AT)
         assert index.graph is not None
         return index._by_graph(index.graph, rows, AT, index.alive, pool, effort).rows
 

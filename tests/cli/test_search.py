@@ -77,7 +77,8 @@ def test_an_index_of_ones_own(photos: Path) -> None:
 
 def test_who_it_is(photos: Path) -> None:
     said = done("search", photos, one(photos), "--identify", "0.1", "--no-tune", *CHEAP)
-    assert f"{one(photos)}: 3 (nearest 3" in said.out and "get a name" in said.out
+    assert f"{one(photos)}: 3 (nearest 3" in said.out
+    assert "Of strangers about 0.1 get a name" in said.out and "(it takes 13 to assure it)" in said.out
     found = done("search", photos, one(photos), "--identify", "0.1", "--no-tune", *CHEAP, "--json").json
     assert found["identified"][0]["n_strangers"] == 48
     assert "cannot be shown" in genus("search", photos, one(photos), "--identify", "0.001", *CHEAP).complaint

@@ -15,13 +15,14 @@ from genus.cnn.augmentation import PRESETS  # noqa: E402
 from genus.cnn.networks import make_network  # noqa: E402
 from genus.cnn.pixels import PixelStore, store_pixels  # noqa: E402
 from genus.estimators import activations  # noqa: E402
-from genus.estimators.activations import activation_shape, compute_activations, room  # noqa: E402
+from genus.estimators.activations import activation_shape, compute_activations  # noqa: E402
 from genus.features.feature_set import find_backbone  # noqa: E402
 from genus.features.quantized import int8_ranges  # noqa: E402
 from genus.features.runtime import Runtime  # noqa: E402
 from genus.features.trained import FrozenPrefix  # noqa: E402
 from genus.images.preprocess import Preprocess  # noqa: E402
 from genus.images.source import as_source  # noqa: E402
+from genus.room import room  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -106,11 +107,12 @@ def test_what_does_not_fit_into_memory_is_in_a_file_without_a_name(
     store: PixelStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     expected = computed(store)
-    monkeypatch.setattr(activations, "_IN_MEMORY", 1000)
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("genus.room._IN_MEMORY", 1000)
+    monkeypatch.setenv("GENUS_CACHE", str(tmp_path))
     found = computed(store)
     assert all(isinstance(view, np.memmap) for view in found)
     for mine, theirs in zip(found, expected, strict=True):
         np.testing.assert_array_equal(mine, theirs)
-    assert not list(tmp_path.iterdir())
-    assert isinstance(room((10, 10, 10)), np.memmap) and not isinstance(room((10, 5, 5)), np.memmap)
+    assert not list(tmp_path.glob("tmp*"))
+    assert isinstance(room((10, 10, 10), np.float16), np.memmap)
+    assert not isinstance(room((10, 5, 5), np.float16), np.memmap)

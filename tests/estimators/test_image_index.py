@@ -299,7 +299,7 @@ index.save(sys.argv[2], force=True)
         self, few: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         in_memory = build(few).vectors
-        monkeypatch.setattr("genus.estimators.index_room._ON_DISK_ABOVE", 0)
+        monkeypatch.setattr("genus.room._IN_MEMORY", 0)
         assert np.array_equal(build(few).vectors, in_memory)
 
     def test_vectors_for_other_databases(self, index: ImageIndex, tmp_path: Path) -> None:
@@ -330,6 +330,7 @@ class TestIdentify:
         assert all(answer.nearest == "person 0" for answer in answers)
         assert sum(answer.name == "person 0" for answer in answers) >= 8
         assert answers[0].n_strangers == 70 and 0.5 < answers[0].accepted <= 1
+        assert (answers[0].n_names, answers[0].names_needed, answers[0].is_assured) == (7, 5, True)
         strangers = [people.identify(p, false_accept_rate=0.2).name for p in pictures[labels >= 7][::6]]
         assert sum(name is not None for name in strangers) <= 0.4 * len(strangers)
 

@@ -16,7 +16,7 @@ import pytest
 
 from genus import ImageIndex, read_dataset
 from genus.errors import DataError, OutputError, ParameterError
-from genus.estimators import index_building, index_cache, index_file, index_query, index_room
+from genus.estimators import index_building, index_cache, index_file, index_query
 from genus.estimators.index_building import IndexOptions
 from genus.estimators.index_cache import cached_index
 from genus.estimators.index_file import MANIFEST, is_index
@@ -24,6 +24,7 @@ from genus.features.feature_set import chosen_features
 from genus.features.runtime import Runtime
 from genus.features.stream import compact
 from genus.images.decode import Limits
+from genus.room import room
 from genus.search import judging, vector_index
 from genus.search.graph import is_installed
 from genus.search.vector_index import VectorIndex
@@ -315,7 +316,7 @@ class TestRoom:
         bad.write_bytes(b"no picture")
         folders, real = [], tempfile.TemporaryFile
         monkeypatch.setattr(tempfile, "TemporaryFile", lambda dir: folders.append(dir) or real(dir=dir))
-        monkeypatch.setattr(index_room, "_ON_DISK_ABOVE", 0)
+        monkeypatch.setattr("genus.room._IN_MEMORY", 0)
         index = build(few, runtime=Runtime(cache=False))
         assert folders and set(folders) == {own_cache}
         assert [one.source for one in index.skipped] == [str(bad)]
@@ -335,10 +336,10 @@ class TestRoom:
         def full(*_: object) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-        monkeypatch.setattr(index_room, "_ON_DISK_ABOVE", 0)
+        monkeypatch.setattr("genus.room._IN_MEMORY", 0)
         monkeypatch.setattr(os, "posix_fallocate", full)
         with pytest.raises(OutputError, match="cache: cannot write: the disk is full"):
-            index_room.room(10, 4, np.float32)
+            room((10, 4), np.float32)
 
 
 def test_pictures_of_a_page_keep_to_the_limits(few: Path) -> None:

@@ -27,6 +27,7 @@ ALL = [
 
 
 CORNERS = ((0, 0), (0, 1), (1, 0), (1, 1))
+SLOWEST = ("combined", "occlusion")
 
 
 def corners(explainer: Explainer) -> tuple[tuple[int, int], ...]:
@@ -73,7 +74,7 @@ def test_maps_of_a_network_with_random_weights_are_others(trained: ModelFile, me
     """The sanity check of Adebayo et al. (2018), "Sanity checks for saliency maps", NeurIPS."""
     learned, random = (Explainer(model, method=method) for model in (trained, randomised(trained)))
     agreement = []
-    for i, corner in enumerate(corners(learned)[:2]):
+    for i, corner in enumerate(CORNERS[: 1 if method in SLOWEST else 2]):
         pixels = picture(NAMES[i % 2], corner, i)
         (found,) = learned.explain(pixels)
         (other,) = random.explain(pixels, classes=[found.label])
@@ -100,9 +101,7 @@ def test_what_it_points_at_is_what_the_model_goes_by(method: str) -> None:
 
 @pytest.mark.parametrize("method", ["auto", "views"])
 def test_the_same_image_has_the_same_evidence(trained: ModelFile, method: str) -> None:
-    one, other = (
-        Explainer(trained, method=method).explain(picture("red", (0, 1), 3), top=2) for _ in range(2)
-    )
+    one, other = (Explainer(trained, method=method).explain(picture("red", (0, 1), 3)) for _ in range(2))
     for a, b in zip(one, other, strict=True):
         assert np.array_equal(a.evidence, b.evidence) and a.boxes() == b.boxes()
 

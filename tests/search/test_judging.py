@@ -1,5 +1,7 @@
 """What "alike" means: tuned where that is better on what was held out, and scores that can be believed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -108,6 +110,23 @@ def test_strangers_are_accepted_no_more_often_than_promised(rate: float) -> None
     assert np.mean(accepted) <= rate + 0.03
 
 
+def test_what_is_promised_counts_names_and_not_their_images() -> None:
+    """Names of very like images: a hundred of one name are one comparison, and uneven numbers of them mislead."""
+    accepted, accepted_by_images = [], []
+    for seed in range(60):
+        rows, codes = clouds(1000, 8, n_classes=50, spread=0.1, seed=seed)
+        enrolled = codes < 25
+        many = codes % 5 == 0
+        kept = np.flatnonzero(enrolled & (many | (np.arange(len(codes)) < 150)))  # few images of the others
+        known = acquaint(StoredRows(rows[kept]), codes[kept])
+        assert known.n_names == 25 >= known.names_needed(0.05) == 20
+        own_names = replace(known, names=np.arange(len(kept)))
+        strangers = (rows[~enrolled] @ rows[kept].T).max(axis=1)
+        accepted.append(float((strangers > known.threshold(0.05)).mean()))
+        accepted_by_images.append(float((strangers > own_names.threshold(0.05)).mean()))
+    assert np.mean(accepted) <= 0.05 < np.mean(accepted_by_images)
+
+
 def test_a_rate_that_cannot_be_shown_is_refused() -> None:
     rows, codes = clouds(20, n_classes=5)
     known = acquaint(StoredRows(rows), codes)
@@ -130,7 +149,8 @@ def test_strangers_have_seen_one_name_less() -> None:
     """With two names a stranger is compared with twice as many as those that were measured."""
     values = np.float32(np.arange(199) / 200)
     none = np.empty(0, np.float32)
-    half, whole = Acquaintance(values, none, none, 0.5), Acquaintance(values, none, none)
+    names = np.arange(199)
+    half, whole = Acquaintance(values, none, none, names, 0.5), Acquaintance(values, none, none, names)
     assert half.threshold(0.1) == whole.threshold(0.05) > whole.threshold(0.1)
     rows, codes = clouds(40, n_classes=2)
     assert acquaint(StoredRows(rows), codes).share == 0.5

@@ -83,9 +83,11 @@ def print_identified(queries: list[str], index: "ImageIndex", rate: float, *, js
         how = f"similarity {each.similarity:.3f}, needed {each.threshold:.3f}"
         print_line(f"{name}: {each.name or 'unknown'} (nearest {each.nearest}, {how})")
     last = found[-1][1]
+    how_often = f"at most {rate:.3g}" if last.is_assured else f"about {rate:.3g}"
+    needed = "" if last.is_assured else f" (it takes {last.names_needed:,} to assure it)"
     print_line(
-        f"Of strangers at most {rate:.3g} get a name, measured on {last.n_strangers:,} images; of known ones "
-        f"{last.accepted:.1%} get theirs."
+        f"Of strangers {how_often} get a name, measured on {last.n_strangers:,} images of {last.n_names:,} names"
+        f"{needed}; of known ones {last.accepted:.1%} get theirs."
     )
 
 

@@ -4,7 +4,6 @@ In training the beginning would be computed in every epoch, and by PyTorch. Here
 augmented views of every image, by the engine that is fastest, in int8 where the network has it.
 """
 
-import tempfile
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -18,13 +17,13 @@ from genus.features.runtime import Runtime
 from genus.features.trained import FrozenPrefix
 from genus.graph import GraphBuilder
 from genus.progress import SILENT, Progress
+from genus.room import room
 
 if TYPE_CHECKING:
     from genus.cnn.augment import Augmenter
     from genus.cnn.pixels import PixelStore
 
 _BATCH = 16
-_IN_MEMORY = 2 << 30  # bytes; more is kept in a file that ends with the process
 
 Activations = NDArray[np.float16]
 
@@ -77,7 +76,7 @@ def compute_activations(
     from genus.cnn.views import evaluation_view
 
     side, wanted = augmenter.side, np.arange(len(store)) if rows is None else rows
-    views, n = room((n_views, len(store), *activation_shape(prefix, side))), len(wanted)
+    views, n = room((n_views, len(store), *activation_shape(prefix, side)), np.float16), len(wanted)
     runner = open_prefix(prefix, side, runtime, n_images=n_views * n)
 
     def work(piece: tuple[int, NDArray[np.int64]]) -> int:
@@ -109,14 +108,6 @@ def open_prefix(prefix: FrozenPrefix, side: int, runtime: Runtime, *, n_images: 
         n_images=n_images,
         allow_bf16=prefix.backbone.tolerates_bf16,
     )
-
-
-def room(shape: tuple[int, ...]) -> Activations:
-    """Return an array to be filled: in memory, or in a nameless file where it is large."""
-    if 2 * int(np.prod(shape)) <= _IN_MEMORY:
-        return np.zeros(shape, np.float16)
-    with tempfile.TemporaryFile() as file:  # the map outlives the file's name and its handle
-        return np.memmap(file, np.float16, "w+", shape=shape)
 
 
 def _pieces(view: int, rows: NDArray[np.int64]) -> Iterable[tuple[int, NDArray[np.int64]]]:

@@ -12,7 +12,6 @@ from genus.data.dataset import Dataset, SkippedImage
 from genus.data.duplicates import duplicate_groups
 from genus.errors import DataError
 from genus.estimators.index_images import IndexedImages, check_columns, file_stamps, indexed_images
-from genus.estimators.index_room import room
 from genus.estimators.index_state import IndexState, as_codes
 from genus.estimators.provenance import provenance_of
 from genus.features.comparable import comparable, comparable_width
@@ -22,6 +21,7 @@ from genus.features.runtime import Runtime
 from genus.features.stream import compact, extract_batches
 from genus.images.decode import ImageInfo
 from genus.progress import SILENT, Progress
+from genus.room import room
 from genus.search.identity import Acquaintance
 from genus.search.judging import Choice, Material, can_be_judged, choose_metric
 from genus.search.metric import TUNINGS, Metric, centred
@@ -143,7 +143,7 @@ def read_images(
     n, width = len(data), comparable_width(feature_set.blocks)
     check_columns(metadata, n)
     stamps = file_stamps(data.sources)  # before: what is written to meanwhile counts as changed
-    features = room(n, width, np.float16 if n * width > _HALF_ABOVE else np.float32)
+    features = room((n, width), np.float16 if n * width > _HALF_ABOVE else np.float32)
     infos: dict[int, ImageInfo] = {}
     hashes = np.zeros(n, np.uint64)
     skipped: dict[int, SkippedImage] = {}
@@ -221,7 +221,7 @@ def _placed(features: StoredRows, metric: Metric, storage: StorageName | None) -
     n, width = len(features), metric.width(features.width)
     chosen: StorageName = storage or ("float16" if n * width > EXACT_NUMBERS else "float32")
     empty = store_rows(np.empty((0, width), np.float32), chosen)
-    values = room(n, width, empty.values.dtype)
+    values = room((n, width), empty.values.dtype)
     scales = None if empty.scales is None else np.empty(n, np.float32)
     for numbers, rows in features.blocks():
         part = store_rows(metric.apply(rows), chosen)

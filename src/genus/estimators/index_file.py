@@ -42,6 +42,7 @@ _ARRAYS = re.compile(r"rows-[0-9a-f]{8}")
 _GRAPH = "graph.usearch"
 _TEXTS, _CODED = ("names", "paths"), ("labels", "splits", "groups", "formats")
 _PLAIN = ("contents", "hashes", "stamps", "sizes")
+_KNOWN = ("strangers", "own", "other", "names")
 
 
 def is_index(path: str | os.PathLike[str]) -> bool:
@@ -231,7 +232,7 @@ def _write_arrays(state: IndexState, folder: Path) -> dict[str, Any]:
         arrays |= {"metric.mean": state.metric.mean, "metric.directions": state.metric.directions}
     if state.acquaintance is not None:
         known = state.acquaintance
-        arrays |= {"known.strangers": known.strangers, "known.own": known.own, "known.other": known.other}
+        arrays |= {f"known.{name}": getattr(known, name) for name in _KNOWN}
     sizes = {name: save_array(folder / f"{name}.npy", array) for name, array in arrays.items()}
     sizes |= save_vectors(vectors, folder)
     if vectors.graph is not None:
@@ -323,11 +324,9 @@ def _restored(
     stored = StoredRows(arrays["vectors"], arrays.get("scales"))
     has_metric = "metric.mean" in arrays
     known = None
-    if (
-        "known.strangers" in arrays and "known_share" in about
-    ):  # before there was one, strangers saw a sample only
-        strangers, own, other = (arrays[f"known.{name}"] for name in ("strangers", "own", "other"))
-        known = Acquaintance(strangers, own, other, float(about["known_share"]))
+    if "known.names" in arrays:  # earlier indexes did not say whose the strangers' images were
+        share = float(about["known_share"])
+        known = Acquaintance(**{name: arrays[f"known.{name}"] for name in _KNOWN}, share=share)
     return IndexState(
         feature_set=feature_set,
         engine=str(about["engine"]),

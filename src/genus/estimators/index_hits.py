@@ -137,11 +137,14 @@ class Identification:
     similarity, threshold : float
         Cosines; it is accepted above the threshold.
     false_accept_rate : float
-        How often somebody who is not enrolled gets a name, at most.
+        How often somebody who is not enrolled gets a name: at most so often where that is assured, about so often
+        where it is not.
     accepted : float
         The share of images of those enrolled that get their own name at this threshold, as measured on theirs.
     n_strangers : int
         On how many images of others the threshold rests.
+    n_names, names_needed : int
+        Of how many names these are, and how many it takes to assure the rate.
     """
 
     name: str | None
@@ -151,10 +154,17 @@ class Identification:
     false_accept_rate: float
     accepted: float
     n_strangers: int
+    n_names: int
+    names_needed: int
+
+    @property
+    def is_assured(self) -> bool:
+        """Whether there are enough names to assure the rate."""
+        return self.n_names >= self.names_needed
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
-        return asdict(self)
+        return {**asdict(self), "is_assured": self.is_assured}
 
 
 @dataclass(frozen=True, slots=True)

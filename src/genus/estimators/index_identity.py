@@ -57,6 +57,8 @@ def identify(
         false_accept_rate=false_accept_rate,
         accepted=known.accepted(threshold),
         n_strangers=len(known.strangers),
+        n_names=known.n_names,
+        names_needed=known.names_needed(false_accept_rate),
     )
 
 

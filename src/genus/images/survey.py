@@ -1,6 +1,5 @@
 """One quick look at every image: what it is like, who took it, and its hash in the mirror."""
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,11 +16,11 @@ from genus.images.phash import perceptual_hash
 from genus.images.source import ImageSource
 from genus.images.statistics import STATISTICS, picture_statistics
 from genus.progress import SILENT, Progress
+from genus.room import room
 
 _AT_LEAST = (192, 192)  # a JPEG is decoded at a half or a quarter where that leaves so much
 _AHEAD = 64
 _THUMB = 16
-_IN_MEMORY = 1 << 18  # images whose squares are held in memory: 1 GB
 _MAKE, _MODEL = 271, 272  # EXIF tags
 _HEAD = 1 << 16  # where EXIF data begins, if there are any
 
@@ -94,7 +93,7 @@ def survey(
     thumbnails = np.zeros((n, _THUMB, _THUMB), np.uint8)
     mirrored = np.zeros(n, np.uint64)
     cameras = [""] * n
-    squares = _room(n)
+    squares = room((n, SIDE, SIDE), np.uint8)
     with progress.task("looking at images", total=n, unit="images") as task:
         for i, look in enumerate(_looks(sources, workers, limits)):
             task.advance()
@@ -102,14 +101,6 @@ def survey(
                 values[i], thumbnails[i] = look.values, look.thumbnail
                 mirrored[i], cameras[i], squares[i] = look.mirrored, look.camera, look.square
     return Survey(values, thumbnails, mirrored, tuple(cameras), squares)
-
-
-def _room(n: int) -> NDArray[np.uint8]:
-    """Return an array for the squares of n images, in memory or in a file that vanishes by itself."""
-    shape = (n, SIDE, SIDE)
-    if n <= _IN_MEMORY:
-        return np.zeros(shape, np.uint8)
-    return np.memmap(tempfile.TemporaryFile(), np.uint8, "w+", shape=shape)
 
 
 def _looks(sources: Sequence[ImageSource], workers: int, limits: Limits) -> Iterator[_Look | None]:

@@ -36,6 +36,8 @@ class Acquaintance:
         For images of somebody who was left out: how like the most similar enrolled image they are.
     own, other : (q,) float32
         For images of those enrolled: how like the nearest other image of theirs, and the nearest of somebody else.
+    names : (m,) int64
+        Numbers that say which of the strangers' images are of one name.
     share : float in (0, 1], default 1
         What share of all that is enrolled each stranger was compared with: whoever is left out, what is theirs is too.
     """
@@ -43,10 +45,23 @@ class Acquaintance:
     strangers: Rows
     own: Rows
     other: Rows
+    names: Codes
     share: float = 1.0
+
+    @property
+    def n_names(self) -> int:
+        """Of how many names the strangers' images are."""
+        return len(np.unique(self.names))
+
+    def names_needed(self, false_accept_rate: float) -> int:
+        """Return how many names it takes to assure such a rate."""
+        return int(np.ceil(1 / (false_accept_rate * self.share) - 1 - 1e-9))
 
     def threshold(self, false_accept_rate: float) -> float:
         """Return how alike an image must be, so that strangers are accepted no more often than that.
+
+        It is assured with as many names as `names_needed` says. With fewer, each image counts as if it were of a name
+        of its own: the best guess there is, and a bold one where the images of a name are alike.
 
         Parameters
         ----------
@@ -61,23 +76,29 @@ class Acquaintance:
 
         Notes
         -----
-        The order statistic of conformal prediction: a stranger's image that is as likely in any place among those
-        measured exceeds it with that probability at most (Vovk et al., 2005, "Algorithmic learning in a random world").
+        Conformal prediction with two layers (Lee, Barber and Willett, 2023, "Distribution-free inference with
+        hierarchical data"): of N names and a new one, each is as likely to be the most alike; so every name weighs
+        1 / (N + 1), shared by its images, and the threshold is where what lies above weighs no more than the rate,
+        with the new name's own 1 / (N + 1) above all. With too few names it is the order statistic of the images
+        (Vovk et al., 2005, "Algorithmic learning in a random world").
         What was measured saw a share of those enrolled only, (n - 1) / n of n names. A real stranger is compared with
         all, which is up to n / (n - 1) times as likely to accept one: so the wished rate is multiplied with that share.
-        Images of one name are alike, so a handful of names says little of strangers, however many images each has.
 
         Examples
         --------
-        >>> known = Acquaintance(np.float32(np.arange(99) / 100), np.float32([0.99]), np.float32([0.5]))
-        >>> round(known.threshold(0.05), 2), known.accepted(0.95)
-        (0.94, 1.0)
+        >>> values = np.float32(np.arange(99) / 100)
+        >>> known = Acquaintance(values, np.float32([0.99]), np.float32([0.5]), names=np.arange(99))
+        >>> round(known.threshold(0.05), 2), known.accepted(0.95), known.names_needed(0.01)
+        (0.94, 1.0, 99)
         """
         if not 0 < false_accept_rate < 1:
             raise ParameterError(
                 f"the false-accept rate must be above 0 and below 1, not {false_accept_rate}."
             )
-        n, rate = len(self.strangers), false_accept_rate * self.share
+        rate = false_accept_rate * self.share
+        if self.n_names >= self.names_needed(false_accept_rate):
+            return self._by_names(rate)
+        n = len(self.strangers)
         place = int(np.ceil((n + 1) * (1 - rate) - 1e-9))
         if place > n:
             raise DataError(
@@ -86,6 +107,13 @@ class Acquaintance:
             )
         return float(np.sort(self.strangers)[place - 1])
 
+    def _by_names(self, rate: float) -> float:
+        _, places, counts = np.unique(self.names, return_inverse=True, return_counts=True)
+        order = np.argsort(self.strangers)
+        below = np.cumsum(1 / counts[places[order]]) / (len(counts) + 1)
+        place = min(int(np.searchsorted(below, 1 - rate - 1e-9)), len(order) - 1)
+        return float(self.strangers[order][place])
+
     def accepted(self, threshold: float) -> float:
         """Return the share of images of those enrolled that get their own name at this threshold; NaN without any."""
         if not len(self.own):
@@ -93,11 +121,12 @@ class Acquaintance:
         return float(((self.own > threshold) & (self.own > self.other)).mean())
 
     def joined(self, other: "Acquaintance") -> "Acquaintance":
-        """Return both together; of the shares the smaller one."""
+        """Return both together, of different names; of the shares the smaller one."""
         return Acquaintance(
             np.concatenate([self.strangers, other.strangers]),
             np.concatenate([self.own, other.own]),
             np.concatenate([self.other, other.other]),
+            np.concatenate([self.names, other.names + self.names.max(initial=-1) + 1]),
             min(self.share, other.share),
         )
 
@@ -151,4 +180,4 @@ def acquaint(
             same &= asked[part][:, None] != numbers
             own[part] = np.maximum(own[part], np.where(same, scores, -1).max(axis=1, initial=-1))
     has_others = np.bincount(codes[enrolled])[codes[asked]] > 1
-    return Acquaintance(other, own[has_others], other[has_others], (n_names - 1) / n_names)
+    return Acquaintance(other, own[has_others], other[has_others], codes[asked], (n_names - 1) / n_names)

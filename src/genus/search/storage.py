@@ -59,8 +59,10 @@ class StoredRows:
         if self.scales is not None:
             return np.asarray(np.multiply(values, self.scales[rows][:, None], dtype=np.float32), np.float32)
         if values.dtype == np.float16:
-            # looked up: NumPy's own conversion takes three times as long
-            return np.asarray(np.take(_halves(), np.ascontiguousarray(values).view(np.uint16)), np.float32)
+            # looked up: NumPy's own conversion takes twice as long. All bits are in the table, and "clip" is the mode
+            # of `take` that is quick about it.
+            bits = np.ascontiguousarray(values).view(np.uint16)
+            return np.asarray(np.take(_halves(), bits, mode="clip"), np.float32)
         return np.asarray(values, np.float32)
 
     def take(self, rows: NDArray[np.int64]) -> "StoredRows":

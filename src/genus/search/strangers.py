@@ -1,7 +1,7 @@
 """How alike strangers are under a metric that was tuned to labels: as it would be had it not learned from theirs."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +62,7 @@ def acquaint_tuned(
     """
     own, other = choice.chosen.own, choice.chosen.other
     classes = np.unique(codes[codes >= 0])
-    found = Acquaintance(np.empty(0, np.float32), own, other)
+    found = Acquaintance(np.empty(0, np.float32), own, other, np.empty(0, np.int64))
     if len(classes) < CLASSES_FOR_FOLDS or choice.tuning is None:
         return found
     rng = np.random.default_rng(random_state)
@@ -72,6 +72,6 @@ def acquaint_tuned(
     for number in range(N_FOLDS):
         metric = metric_without(choice, material, fold[material.codes] == number)
         part = asked[fold[codes[asked]] == number]
-        strangers = acquaint(_Mapped(features, metric), codes, part).strangers
-        found = found.joined(Acquaintance(strangers, own[:0], other[:0], (len(classes) - 1) / len(classes)))
+        seen = acquaint(_Mapped(features, metric), codes, part)
+        found = found.joined(replace(seen, own=own[:0], other=other[:0]))
     return found

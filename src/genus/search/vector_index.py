@@ -17,8 +17,10 @@ EXACT_NUMBERS = 1 << 27
 TARGET_RECALL = 0.98
 _EXPANSIONS = (64, 128, 256, 512, 1024)
 _RECALL_AT = 10
-_POOL = 4  # times k rows are taken from the graph, and compared again as they are stored
-_LEAST_POOL = 40
+_POOL = (
+    2  # times k rows are taken from the graph, and compared again as they are stored; more find nothing more
+)
+_LEAST_POOL = 20
 _MOST_POOL = 4096
 _PIECE = 8192  # rows written at once
 _N_QUERIES = 200  # of its own rows, to measure recall
@@ -111,6 +113,8 @@ class VectorIndex:
 
     def read(self, places: Numbers) -> Rows:
         """Return rows as float32, removed ones too."""
+        if len(self._parts) == 1:
+            return self._parts[0].read(places)
         rows = np.empty((len(places), self.width), np.float32)
         for start, part in self._starts():
             inside = (places >= start) & (places < start + len(part))

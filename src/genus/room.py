@@ -1,6 +1,7 @@
 """Room for the numbers of very many images: in memory, or in a file that vanishes by itself."""
 
 import errno
+import math
 import os
 import tempfile
 from typing import IO, Any
@@ -10,25 +11,26 @@ from numpy.typing import NDArray
 
 from genus.files import cache_dir, output_error
 
-_ON_DISK_ABOVE = 1 << 30  # numbers
+_IN_MEMORY = 2 << 30  # bytes
 
 
-def room(n: int, width: int, kind: Any) -> NDArray[Any]:
-    """Return an array (n, width) that is to be filled: in memory, or in a temporary file where it would take too much.
+def room(shape: tuple[int, ...], kind: Any) -> NDArray[Any]:
+    """Return an array of zeros that is to be filled: in memory, or in a nameless file where it would take over 2 GB.
 
     Raises
     ------
     OutputError
         There is no space for the file.
     """
-    if n * width <= _ON_DISK_ABOVE:
-        return np.empty((n, width), kind)
+    size = math.prod(shape) * np.dtype(kind).itemsize
+    if size <= _IN_MEMORY:
+        return np.zeros(shape, kind)
     folder = cache_dir()  # /tmp may be memory, and small
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
-            _reserve(file, n * width * np.dtype(kind).itemsize)
-            return np.memmap(file, kind, "r+", shape=(n, width))
+            _reserve(file, size)
+            return np.memmap(file, kind, "r+", shape=shape)
     except OSError as error:
         raise output_error(folder, error) from error
 
