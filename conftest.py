@@ -26,7 +26,7 @@ collect_ignore_glob = (
 
 # The same examples in every run: a red test means that the change at hand broke it. Other examples now and
 # then: pytest --hypothesis-profile=search
-settings.register_profile("suite", deadline=None, derandomize=True)
+settings.register_profile("suite", deadline=None, derandomize=True, max_examples=50)
 settings.register_profile("search", deadline=None, max_examples=1000)
 settings.load_profile("suite")
 

@@ -181,8 +181,10 @@ class TestCompletion:
         assert [w for w in self.complete("genus train --preset ")[0] if w] == ["fast", "balanced", "best"]
 
     @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-    def test_the_shell_is_told_how(self, shell: str) -> None:
-        assert "_GENUS_COMPLETE" in done("--show-completion", shell).out
+    def test_the_shell_is_told_how(self, shell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("shellingham.detect_shell", lambda: (shell, shell))
+        said = done("--show-completion").out
+        assert "_GENUS_COMPLETE" in said and f"complete_{shell}" in said
 
 
 class TestAgreement:
