@@ -54,6 +54,16 @@ class TestLabels:
         worst = max(found.findings, key=lambda f: f.severity)
         assert (worst.row, worst.suggestion) == (9, "cat")
 
+    def test_a_rare_label_is_not_wrong_because_it_is_improbable_everywhere(self) -> None:
+        facts = made_up_facts()
+        values = np.zeros((60, 3), np.int8)
+        values[::2, 0] = values[1::2, 1] = values[:6, 2] = 1
+        proba = np.where(values == 1, 0.97, 0.03)
+        proba[:, 2] = 0.1  # as many as have it: whether an image does cannot be seen
+        proba[4, 0] = 0.01  # and this one has another label wrongly
+        found = check_labels(replace(facts, codes=None, values=values, proba=proba))
+        assert [f.row for f in found.findings if f.severity >= 0.5] == [4]
+
     def test_what_is_unknown_is_not_judged(self) -> None:
         facts = made_up_facts()
         values = np.full((60, 3), -1, np.int8)

@@ -24,6 +24,9 @@ def check_label_sets(facts: Facts) -> Found:
     Each label is a question of its own (Thyagarajan, Snorrason, Northcutt and Mueller, 2023, "Identifying incorrect
     annotations in multi-label classification data"); an image is as doubtful as the worst of its answers. What is
     unknown is not judged.
+    Whoever names a rare label has seen something: that a model finds it improbable is little evidence where it finds
+    the label improbable everywhere. So a label that is named is doubted by how much less probable it is than among
+    all images (Bayes' rule, with false names as frequent as the label), and one that is not named by its probability.
     """
     if facts.values is None:
         return Found(left_out="there are no labels")
@@ -33,8 +36,7 @@ def check_label_sets(facts: Facts) -> Found:
     if not len(rows):
         return Found(tuple(unjudged(facts, rows, facts.why_no_proba)), left_out=facts.why_no_proba)
     has = facts.values == 1
-    doubts = np.log(np.maximum(proba, _TINY)) - np.log(np.maximum(1 - proba, _TINY))
-    doubts = np.where(has, -doubts, doubts)
+    doubts = np.where(has, _log_odds(_frequency(has, known)) - _log_odds(proba), _log_odds(proba))
     flagged = _confidently_other(proba, has, known)
     wrong = np.zeros(doubts.shape)
     wrong[known] = probability_wrong(doubts[known], float(flagged[known].mean()))
@@ -48,6 +50,17 @@ def unjudged(facts: Facts, judged: NDArray[np.int64], why: str) -> list[Finding]
     """Rank the labelled images that no model could be asked about last, so that each of them has a row."""
     rest = np.setdiff1d(np.flatnonzero(facts.labelled), judged)
     return [Finding(row, "label", 0.0, f"not judged: {why}") for row in rest.tolist()]
+
+
+def _frequency(has: Cells, known: Cells) -> Floats:
+    """Return the share of images with each label among those that are judged, (1, n_classes)."""
+    return np.asarray(
+        (has & known).sum(axis=0, keepdims=True) / np.maximum(known.sum(axis=0, keepdims=True), 1)
+    )
+
+
+def _log_odds(proba: Floats) -> Floats:
+    return np.asarray(np.log(np.maximum(proba, _TINY)) - np.log(np.maximum(1 - proba, _TINY)))
 
 
 def _confidently_other(proba: Floats, has: Cells, known: Cells) -> Cells:
