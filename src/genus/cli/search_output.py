@@ -60,7 +60,8 @@ def print_found(
         print(*aligned(rows, right=[0], indent=""), sep="\n")
     if len(found.hits) < k:
         which = f"{found.n_allowed:,} of {found.n_images:,} images that meet the conditions"
-        print_line(f"No more than {len(found.hits)} pictures found among the {which}.")
+        pictures = "picture" if len(found.hits) == 1 else "pictures"
+        print_line(f"No more than {len(found.hits)} {pictures} found among the {which}.")
     if html is not None:
         print_line(f"Page: {html}")
 
