@@ -44,7 +44,7 @@ from genus.data.read import read_dataset
 from genus.estimators.audit import Audit
 from genus.estimators.out_of_fold import out_of_fold
 from genus.features.comparable import comparable, last_layers
-from genus.features.feature_set import feature_set_for
+from genus.features.feature_set import FeatureSet, feature_set_for
 from genus.features.stream import extract
 from genus.images.decode import decode
 from genus.images.source import as_source
@@ -126,9 +126,14 @@ def cifar(n: int) -> tuple[NDArray[np.float32], NDArray[np.float32], dict[str, N
     chosen = [known[i] for i in np.random.default_rng(0).permutation(len(known))[:n]]
     features = feature_set_for("balanced")
     X = extract([data.sources[place[row["image"]]] for row in chosen], features).X
-    plain = np.concatenate([X[:, start:stop] for start, stop in last_layers(features.blocks)], axis=1)
+    plain = last_layer(X, features)
     table = {column: np.array([row[column] for row in chosen]) for column in chosen[0]}
     return plain, comparable(X, features.blocks), table
+
+
+def last_layer(X: NDArray[np.float32], features: FeatureSet) -> NDArray[np.float32]:
+    """What others would take: the features of the last layers, as they are."""
+    return np.concatenate([X[:, start:stop] for start, stop in last_layers(features.blocks)], axis=1)
 
 
 def noisy_sets(table: dict[str, NDArray[np.str_]], clean: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:

@@ -25,11 +25,11 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from audit import last_layer, precision
 from genus.audit.finding import SUSPECT
 from genus.data.dataset import Dataset
 from genus.data.read import read_dataset
 from genus.estimators.audit import Audit
-from genus.features.comparable import last_layers
 from genus.features.feature_set import feature_set_for
 from genus.features.stream import extract
 from real_sets import OUT, data_folder
@@ -65,8 +65,8 @@ def measure(name: str) -> dict[str, Any]:
         "changed": k,
         "ap": float(average_precision_score(wrong, ours)),
         "ap_cleanlab": float(average_precision_score(wrong, theirs)),
-        "precision": float(wrong[np.argsort(-ours, kind="stable")[:k]].mean()),
-        "precision_cleanlab": float(wrong[np.argsort(-theirs, kind="stable")[:k]].mean()),
+        "precision": precision(ours, wrong, k),
+        "precision_cleanlab": precision(theirs, wrong, k),
         "suspect": int(suspect.sum()),
         "suspect_wrong": float(wrong[suspect].mean()),
     }
@@ -100,7 +100,7 @@ def cleanlab_scores(data: Dataset) -> NDArray[np.float64]:
     values = data.label_sets.values
     features = feature_set_for("fast")
     X = extract(data.sources, features).X
-    plain = np.concatenate([X[:, start:stop] for start, stop in last_layers(features.blocks)], axis=1)
+    plain = last_layer(X, features)
     model = make_pipeline(StandardScaler(), OneVsRestClassifier(LogisticRegression(max_iter=200, C=0.01)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a label that no image of a fold has

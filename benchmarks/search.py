@@ -97,7 +97,8 @@ def speed(n: int, names: tuple[str, ...], memory: float) -> list[dict[str, Any]]
     real = real_rows(names)
     print(f"\n{n:,} rows of {real.shape[1]} numbers, made of the features of {len(real):,} images; ", end="")
     print(f"{available_cores()} cores\n")
-    with tempfile.TemporaryDirectory(dir=OUT.parent) as folder:
+    OUT.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=OUT) as folder:  # a killed run leaves it behind: git ignores it
         stored = stored_rows(real, n, Path(folder))
         queries = drawn(real, N_QUERIES, np.random.default_rng(1))
         exact = VectorIndex(stored)

@@ -36,7 +36,8 @@ def check_label_sets(facts: Facts) -> Found:
     if not len(rows):
         return Found(tuple(unjudged(facts, rows, facts.why_no_proba)), left_out=facts.why_no_proba)
     has = facts.values == 1
-    doubts = np.where(has, _log_odds(_frequency(has, known)) - _log_odds(proba), _log_odds(proba))
+    odds = _log_odds(proba)
+    doubts = np.where(has, _log_odds(_frequency(has, known)) - odds, odds)
     flagged = _confidently_other(proba, has, known)
     wrong = np.zeros(doubts.shape)
     wrong[known] = probability_wrong(doubts[known], float(flagged[known].mean()))
@@ -53,10 +54,8 @@ def unjudged(facts: Facts, judged: NDArray[np.int64], why: str) -> list[Finding]
 
 
 def _frequency(has: Cells, known: Cells) -> Floats:
-    """Return the share of images with each label among those that are judged, (1, n_classes)."""
-    return np.asarray(
-        (has & known).sum(axis=0, keepdims=True) / np.maximum(known.sum(axis=0, keepdims=True), 1)
-    )
+    """Return the share of images with each label among those that are judged, (n_classes,)."""
+    return np.asarray((has & known).sum(axis=0) / np.maximum(known.sum(axis=0), 1))
 
 
 def _log_odds(proba: Floats) -> Floats:

@@ -79,8 +79,8 @@ class Acquaintance:
         Conformal prediction with two layers (Lee, Barber and Willett, 2023, "Distribution-free inference with
         hierarchical data"): of N names and a new one, each is as likely to be the most alike; so every name weighs
         1 / (N + 1), shared by its images, and the threshold is where what lies above weighs no more than the rate,
-        with the new name's own 1 / (N + 1) above all. With too few names it is the order statistic of the images
-        (Vovk et al., 2005, "Algorithmic learning in a random world").
+        with the new name's own 1 / (N + 1) above all. Where every image counts as a name of its own, that is the order
+        statistic of the images (Vovk et al., 2005, "Algorithmic learning in a random world").
         What was measured saw a share of those enrolled only, (n - 1) / n of n names. A real stranger is compared with
         all, which is up to n / (n - 1) times as likely to accept one: so the wished rate is multiplied with that share.
 
@@ -95,24 +95,18 @@ class Acquaintance:
             raise ParameterError(
                 f"the false-accept rate must be above 0 and below 1, not {false_accept_rate}."
             )
-        rate = false_accept_rate * self.share
-        if self.n_names >= self.names_needed(false_accept_rate):
-            return self._by_names(rate)
-        n = len(self.strangers)
-        place = int(np.ceil((n + 1) * (1 - rate) - 1e-9))
-        if place > n:
+        needed, n = self.names_needed(false_accept_rate), len(self.strangers)
+        if n < needed:
             raise DataError(
                 f"a false-accept rate of {false_accept_rate:g} cannot be shown with {n} images of others: it takes "
-                f"{int(np.ceil(1 / rate - 1 - 1e-9))}. Enrol more, or allow {1 / (n + 1) / self.share:.3g}."
+                f"{needed}. Enrol more, or allow {1 / (n + 1) / self.share:.3g}."
             )
-        return float(np.sort(self.strangers)[place - 1])
-
-    def _by_names(self, rate: float) -> float:
-        _, places, counts = np.unique(self.names, return_inverse=True, return_counts=True)
+        names = self.names if self.n_names >= needed else np.arange(n)
+        _, places, counts = np.unique(names, return_inverse=True, return_counts=True)
         order = np.argsort(self.strangers)
         below = np.cumsum(1 / counts[places[order]]) / (len(counts) + 1)
-        place = min(int(np.searchsorted(below, 1 - rate - 1e-9)), len(order) - 1)
-        return float(self.strangers[order][place])
+        place = np.searchsorted(below, 1 - false_accept_rate * self.share - 1e-9)
+        return float(self.strangers[order[place]])
 
     def accepted(self, threshold: float) -> float:
         """Return the share of images of those enrolled that get their own name at this threshold; NaN without any."""

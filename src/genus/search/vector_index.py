@@ -17,9 +17,7 @@ EXACT_NUMBERS = 1 << 27
 TARGET_RECALL = 0.98
 _EXPANSIONS = (64, 128, 256, 512, 1024)
 _RECALL_AT = 10
-_POOL = (
-    2  # times k rows are taken from the graph, and compared again as they are stored; more find nothing more
-)
+_POOL = 2  # times k rows are taken from the graph, and compared again as they are stored; more find no more
 _LEAST_POOL = 20
 _MOST_POOL = 4096
 _PIECE = 8192  # rows written at once
