@@ -13,7 +13,7 @@ from genus.explain.head_graph import head_function
 from genus.images.preprocess import Preprocess, load_image
 from genus.images.source import as_source
 from genus.model_file import ModelFile
-from squares import COLOURS, SIDE, classifier, in_corner, picture, squares
+from squares import COLOURS, SIDE, classifier, in_corner, looks_earlier, picture, squares
 
 
 def test_two_squares_have_evidence_of_their_own(trained: ModelFile) -> None:
@@ -94,6 +94,15 @@ class TestTheWholeFile:
             assert in_corner(found.evidence, (1, 1)) and found.method == said and found.extent is None
         with pytest.raises(ParameterError, match="no feature map"):
             Explainer(model, method="places")
+
+    def test_of_a_classifier_that_goes_by_earlier_layers_the_last_one_tells_nothing(self) -> None:
+        """Training may leave the features of the last layer out; a map of it would be empty."""
+        model = looks_earlier()
+        explainer = Explainer(model)
+        (found,) = explainer.explain(picture("blue", (1, 1), 9))
+        assert in_corner(found.evidence, (1, 1)) and found.extent is None and explainer.n_runs_ == 86
+        with pytest.raises(ParameterError, match="or does not go by it"):
+            Explainer(model, method="views")
 
     def test_several_labels_an_image(self) -> None:
         pictures, names, _ = squares(36)

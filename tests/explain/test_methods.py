@@ -15,7 +15,7 @@ from genus.explain.views import resized
 from genus.model_file import ModelFile
 from genus.predictor import built_in
 from photographs import photographs
-from squares import NAMES, SQUARE, in_corner, picture, place_of
+from squares import NAMES, SQUARE, in_corner, looks_earlier, picture, place_of
 
 TORCH = find_spec("torch") is not None
 NEEDS_TORCH = ("grad-cam", "layer-cam")
@@ -126,6 +126,13 @@ def test_gradients_at_layers_of_ones_choice(trained: ModelFile) -> None:
         Explainer(trained, method="grad-cam", layers=[500])
     with pytest.raises(ParameterError, match="layers are for grad-cam"):
         Explainer(trained, layers=[1])
+
+
+@pytest.mark.skipif(not TORCH, reason="no PyTorch")
+@pytest.mark.parametrize("method", NEEDS_TORCH)
+def test_gradients_are_taken_where_the_classifier_looks(method: str) -> None:
+    (found,) = Explainer(looks_earlier(), method=method).explain(picture("red", (0, 1), 3))
+    assert found.evidence.max() > 0
 
 
 def test_without_pytorch_it_says_what_to_install(trained: ModelFile, monkeypatch: pytest.MonkeyPatch) -> None:

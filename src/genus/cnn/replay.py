@@ -112,7 +112,13 @@ class Replay:
         return {name: found[name].numpy() for name in names}
 
     def slopes(
-        self, images: NDArray[np.uint8], layers: Sequence[str], code: int, *, several: bool
+        self,
+        images: NDArray[np.uint8],
+        layers: Sequence[str],
+        code: int,
+        *,
+        several: bool,
+        every: bool = True,
     ) -> dict[str, Slopes]:
         """Return what some layers saw, and the gradients of a class's log-odds with respect to it.
 
@@ -126,6 +132,8 @@ class Replay:
         several : bool
             Whether an image may have several labels: the log-odds are then the logit itself, else the logit less the
             logarithm of the summed exponentials of the others.
+        every : bool, default True
+            Whether the score must depend on each of the tensors; else those that it does not depend on are left out.
 
         Returns
         -------
@@ -148,7 +156,7 @@ class Replay:
         gradients: Sequence[Tensor | None] = [None] * len(tensors)
         if score.requires_grad:
             gradients = torch.autograd.grad(score.sum(), tensors, allow_unused=True)
-        if unused := [name for name, one in zip(layers, gradients, strict=True) if one is None]:
+        if every and (unused := [name for name, one in zip(layers, gradients, strict=True) if one is None]):
             raise EngineError(f"the scores do not depend on the tensor {unused[0]!r}.")
         return {
             name: Slopes(one.detach().numpy(), gradient.numpy())

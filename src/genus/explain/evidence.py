@@ -16,6 +16,8 @@ Score = Callable[[Rows], Rows]
 _STEP = 0.02  # of a finite difference, in parts of the largest feature
 _ROWS = 512  # at once
 _LEAST = 1e-300
+_SOME = 4  # rows of chance
+_NOTHING = 1e-4  # of a score's size, that rounding alone may change
 
 
 def log_odds(logits: Rows, *, several: bool) -> Rows:
@@ -33,6 +35,30 @@ def log_odds(logits: Rows, *, several: bool) -> Rows:
     second = exact_others.max(axis=1, keepdims=True)
     others[rows, first] = (second + np.log(np.exp(exact_others - second).sum(axis=1, keepdims=True)))[:, 0]
     return np.asarray(exact - others, np.float32)
+
+
+def goes_by_map(score: Score, n_features: int, n_channels: int) -> bool:
+    """Say whether a classifier goes by the last feature map: training may have left all of its features out.
+
+    Parameters
+    ----------
+    score : callable
+        From features (n, n_features) to scores (n, c).
+    n_features : int
+    n_channels : int
+        Of the feature map, whose means are the first features.
+
+    Examples
+    --------
+    >>> goes_by_map(lambda rows: rows[:, :2], 4, 2), goes_by_map(lambda rows: rows[:, 2:], 4, 2)
+    (True, False)
+    """
+    rng = np.random.default_rng(0)
+    rows = rng.random((2 * _SOME, n_features), np.float32)
+    rows[_SOME:, n_channels:] = rows[:_SOME, n_channels:]
+    scores = score(rows)
+    apart = np.abs(scores[:_SOME] - scores[_SOME:]).max()
+    return bool(apart > _NOTHING * max(1.0, float(np.abs(scores).max())))
 
 
 def by_leaving_out(score: Score, embedding: Rows, feature_map: Maps, codes: NDArray[np.int64]) -> Maps:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from genus.data.dataset import Dataset
 from genus.errors import ParameterError
-from genus.explain.evidence import by_leaving_out, by_linearising, log_odds
+from genus.explain.evidence import by_leaving_out, by_linearising, goes_by_map, log_odds
 from genus.explain.examples import Example, nearest_examples
 from genus.explain.explanation import Explanation
 from genus.explain.gradients import GradientMaps
@@ -80,8 +80,8 @@ class Explainer:
     -----
     "places" and "linear" cost one prediction, "views" 15, "occlusion" 83, "combined" 100. All but "occlusion" look at
     the main network's feature map; "combined" also hides parts of the picture, so it sees all that the model goes by,
-    and does without the views where the model has no feature map. None of these needs a gradient; "grad-cam" and
-    "layer-cam" do, and PyTorch.
+    and does without the views where the model has no feature map, or does not go by it. None of these needs a
+    gradient; "grad-cam" and "layer-cam" do, and PyTorch.
 
     Examples
     --------
@@ -111,9 +111,12 @@ class Explainer:
         self.runtime = runtime or Runtime()
         self._head = head_function(model)
         self._has_map = "feature_map" in output_names(model) and self._head is not None
+        if self._has_map and not self._goes_by_map():
+            self._has_map = False
         if self.method_ in _LOOKS and not self._has_map:
             raise ParameterError(
-                f"method={method!r}: this model has no feature map to look at. Take auto or occlusion."
+                f"method={method!r}: this model has no feature map to look at, or does not go by it. "
+                "Take auto or occlusion."
             )
         self._gradients = GradientMaps(model, method, layers) if self.method_ in _GRADIENTS else None
         self.n_runs_ = (
@@ -208,6 +211,13 @@ class Explainer:
         """Raise a ParameterError if the model does not know one of the classes."""
         if classes is not None:
             self._codes(classes)
+
+    def _goes_by_map(self) -> bool:
+        side = self.model.preprocess
+        run = self.model.open(engine="onnxruntime", outputs=("embedding", "feature_map"))
+        found = run(np.zeros((1, side.height, side.width, 3), np.uint8))
+        n_features, n_channels = found["embedding"].shape[1], found["feature_map"].shape[1]
+        return self._head is not None and goes_by_map(self._head, n_features, n_channels)
 
     def _codes(self, classes: Sequence[str]) -> NDArray[np.int64]:
         known = {name: code for code, name in enumerate(self.model.classes)}

@@ -80,16 +80,22 @@ class GradientMaps:
         return np.asarray(maps[0], np.float32)
 
     def _default(self, model: ModelFile, layers: Sequence[Layer]) -> list[Layer]:
-        """Return the main network's last layer of each of the coarsest sizes, of those that are nowhere below 0."""
+        """Return the main network's last layer of each of the coarsest sizes.
+
+        It is the last of those that the classifier goes by, and that are nowhere below 0.
+        """
         own = [layer for layer in layers if layer.network == layers[0].network]
         side = model.preprocess
         picture = np.random.default_rng(0).integers(0, 256, (1, side.height, side.width, 3), np.uint8)
-        seen = self._replay.run(picture, [layer.tensor for layer in own])
+        names = [layer.tensor for layer in own]
+        seen = self._replay.slopes(picture, names, 0, several=self._several, every=False)
         last: dict[int, Layer] = {}
         for layer in own:
-            found = seen[layer.tensor]
+            if layer.tensor not in seen or not seen[layer.tensor].gradients.any():
+                continue  # the classifier goes by earlier ones
+            found = seen[layer.tensor].activations
             before = last.get(found.shape[2])
-            if before is None or found.min() >= 0 or seen[before.tensor].min() < 0:
+            if before is None or found.min() >= 0 or seen[before.tensor].activations.min() < 0:
                 last[found.shape[2]] = layer
         # what is smaller weighs channels, and has no places
         sizes = [size for size in sorted(last) if size >= _LEAST_SIZE] or sorted(last)

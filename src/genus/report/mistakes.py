@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genus.errors import ImageError
-from genus.explain.evidence import by_leaving_out, log_odds
+from genus.explain.evidence import by_leaving_out, goes_by_map, log_odds
 from genus.explain.explanation import Explanation
 from genus.explain.head_graph import head_function, output_names
+from genus.explain.hiding import by_pieces
 from genus.features.runtime import Runtime
 from genus.images.decode import decode
 from genus.images.preprocess import resize
@@ -58,6 +59,7 @@ def with_evidence(
     Notes
     -----
     The quickest way (`genus.explain.evidence.by_leaving_out`): one run of the network for each of at most ten images.
+    Where the classifier does not go by the feature map, pieces of the pictures are hidden instead: 37 runs for each.
     """
     if isinstance(content, LabelReportContent) or "feature_map" not in output_names(model):
         return content
@@ -92,17 +94,22 @@ def _pictures(
     pixels = np.stack([model.preprocess.apply(picture) for picture, _ in seen.values()])
     run = model.open(engine=runtime.engine, outputs=("embedding", "feature_map"))
     found = run(pixels)
+    embedding, feature_map = found["embedding"], found["feature_map"]
+    looks = goes_by_map(score, embedding.shape[1], feature_map.shape[1])
+
+    def log_odds_of(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        return log_odds(score(rows), several=False)
+
     pictures = {}
     for i, (name, (picture, size)) in enumerate(seen.items()):
         codes = np.array([wanted[name]])
-        evidence = by_leaving_out(
-            lambda rows: log_odds(score(rows), several=False),
-            found["embedding"][i],
-            found["feature_map"][i],
-            codes,
-        )
+        if looks:
+            way, (evidence,) = "places", by_leaving_out(log_odds_of, embedding[i], feature_map[i], codes)
+        else:
+            way = "occlusion"
+            (evidence,) = by_pieces(lambda parts: log_odds_of(run(parts)["embedding"]), pixels[i], codes)
         about = Explanation(
-            name, model.classes[codes[0]], 0.0, evidence[0], "places", size, model.preprocess.region(*size)
+            name, model.classes[codes[0]], 0.0, evidence, way, size, model.preprocess.region(*size)
         )
         pictures[name] = _data_uri(about.overlay(_small(picture)))
     return pictures
