@@ -111,8 +111,9 @@ class TestCalibratedHead:
         assert head.multilabel_ and same(head, X)
 
 
+@pytest.mark.parametrize("pool", ["linear", "logarithmic"])
 @pytest.mark.parametrize("several", [False, True], ids=["one class", "several labels"])
-def test_a_network_and_a_head_are_mixed_in_one_graph(several: bool) -> None:
+def test_a_network_and_a_head_are_mixed_in_one_graph(several: bool, pool: str) -> None:
     X, y = make_features()
     targets = np.eye(4, dtype=np.int8)[y] if several else y
     mixture = EnsembleHead(
@@ -120,13 +121,19 @@ def test_a_network_and_a_head_are_mixed_in_one_graph(several: bool) -> None:
         weights=[0.3, 0.7],
         temperatures=[1.0, np.full(4, 3.0)],
         biases=[0.0, np.full(4, -1.0)] if several else None,
+        pool=pool,
     )
     clone(mixture)
     mixture.fit(X, targets)
     assert same(mixture, X)
-    parts = [
-        probabilities(KNNHead().fit(X[:, :40], targets).logits(X[:, :40]) / np.float32(0.7), several=several)
-    ]
     raw = X[:, 40:] @ COEF.T + INTERCEPT
-    parts.append(probabilities(raw / 3 - (1 if several else 0), several=several))
-    np.testing.assert_allclose(mixture.predict_proba(X), 0.3 * parts[0] + 0.7 * parts[1], atol=1e-4)
+    parts = [
+        KNNHead().fit(X[:, :40], targets).logits(X[:, :40]) / np.float32(0.7),
+        raw / 3 - (1 if several else 0),
+    ]
+    if pool == "linear":
+        one, other = (probabilities(part, several=several) for part in parts)
+        expected = 0.3 * one + 0.7 * other
+    else:
+        expected = probabilities(0.3 * parts[0] + 0.7 * parts[1], several=several)
+    np.testing.assert_allclose(mixture.predict_proba(X), expected, atol=1e-4)

@@ -176,14 +176,18 @@ def replace_rows(contest: Contest, n: int) -> Contest:
 
 
 class TestMixture:
-    def test_there_is_none_where_one_of_the_two_has_next_to_no_share(self) -> None:
+    def test_there_is_none_where_one_of_the_two_says_next_to_nothing(self) -> None:
+        contest = contest_of(*pictures(400))
+        ways = ways_to_classify(contest, *network_in(contest, 0.0), judges_of(contest))
+        assert [way.name for way in ways] == [FROZEN, NETWORK]
+
+    def test_it_is_not_taken_where_the_network_needs_no_help(self) -> None:
         contest = contest_of(*pictures(400))
         judges = judges_of(contest)
-        useless = ways_to_classify(contest, *network_in(contest, 0.0), judges)
-        perfect = ways_to_classify(contest, *network_in(contest, 30.0), judges)
-        assert [way.name for way in useless] == [way.name for way in perfect] == [FROZEN, NETWORK]
+        ways = ways_to_classify(contest, *network_in(contest, 30.0), judges)
+        assert len(ways) == 3 and best_way(ways, judges).name == NETWORK
 
-    def test_it_is_what_both_say_in_their_shares(self) -> None:
+    def test_it_is_the_weighted_mean_of_what_both_say(self) -> None:
         contest = contest_of(*pictures(120))
         judges, (trained, alone, both) = judges_of(contest), network_in(contest, 2.0)
         way = ways_to_classify(contest, trained, alone, both, judges)[2]
@@ -191,9 +195,11 @@ class TestMixture:
         head = way.head.fit(table.X[learned.train], learned.y[learned.train])
         frozen = fit_final(contest.selection, learned.table.X[learned.train], learned.y[learned.train])
         scaling = judges.scaling(table.X[judges.rows, both.start :])
-        scaled = probabilities(scaling.apply(table.X[:, both.start :]), several=False)
-        expected = way.shares[0] * frozen.predict_proba(learned.table.X) + way.shares[1] * scaled
+        own, scaled = frozen.logits(learned.table.X), scaling.apply(table.X[:, both.start :])
+        weights = way.head.weights
+        expected = probabilities(weights[0] * own + weights[1] * scaled, several=False)
         np.testing.assert_allclose(head.predict_proba(table.X), expected, atol=1e-4)
+        assert sum(weights) == pytest.approx(1) and sum(way.shares) == pytest.approx(1)
 
     def test_a_head_that_was_given_as_an_object_does_not_read_the_networks_columns(self) -> None:
         """Of the training images there are no embeddings, so it would learn that zeros are all there is."""

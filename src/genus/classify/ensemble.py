@@ -1,4 +1,4 @@
-"""A weighted mixture of several heads' calibrated probabilities."""
+"""Several heads' calibrated probabilities, averaged with weights: as they are, or their logarithms."""
 
 from collections.abc import Sequence
 from typing import Any, Self
@@ -16,6 +16,7 @@ from genus.errors import ParameterError
 from genus.graph import GraphBuilder
 from genus.normalize import checked_examples, checked_rows
 
+POOLS = ("linear", "logarithmic")
 _FLOOR = np.float32(1e-12)  # keeps the logarithm of a mixture finite
 
 
@@ -23,6 +24,7 @@ class EnsembleHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Mixture of heads: `sum_i weights[i] * softmax(logits_i / temperatures[i])`.
 
     With several labels a row (see `Head`), sigmoids take the place of the softmax, and `biases[i]` are added first.
+    A logarithmic pool averages the logits themselves: a class is probable if all members say so, not if one does.
 
     Parameters
     ----------
@@ -34,6 +36,8 @@ class EnsembleHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Calibration of each member; None means 1.
     biases : sequence of (float or (n_classes,) array), or None
         The other half of it, where there may be several labels a row; None means 0.
+    pool : {"linear", "logarithmic"}
+        What is averaged: probabilities, or logits.
 
     Attributes
     ----------
@@ -49,6 +53,11 @@ class EnsembleHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     >>> X = [[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.2, 0.8]]
     >>> EnsembleHead().fit(X, ["cat", "cat", "dog", "dog"]).predict([[1.0, 0.2]])
     array(['cat'], dtype='<U3')
+
+    References
+    ----------
+    Genest and Zidek (1986), "Combining probability distributions: a critique and an annotated bibliography",
+    Statistical Science.
     """
 
     def __init__(
@@ -57,11 +66,13 @@ class EnsembleHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         weights: Sequence[float] | None = None,
         temperatures: Sequence[Any] | None = None,
         biases: Sequence[Any] | None = None,
+        pool: str = "linear",
     ) -> None:
         self.heads = heads
         self.weights = weights
         self.temperatures = temperatures
         self.biases = biases
+        self.pool = pool
 
     @property
     def n_stored_examples(self) -> int:
@@ -86,12 +97,14 @@ class EnsembleHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def logits(self, X: ArrayLike) -> NDArray[np.float32]:
-        """Return the logarithm (or the log-odds) of the mixture, float32 (n, n_classes)."""
+        """Return the logarithm (or the log-odds) of the mixture, float32 (n, n_classes); of a pool up to a constant."""
         check_is_fitted(self)
         rows = checked_rows(self, X)
         shares, temperatures, biases = self._shares(len(self.heads_))
         parts = zip(self.heads_, temperatures, biases, strict=True)
         calibrated = [head.logits(rows) / temperature + bias for head, temperature, bias in parts]
+        if self.pool == "logarithmic":
+            return pooled_logits(calibrated, shares)
         return mixture_logits(calibrated, shares, several=self.multilabel_)
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float32]:
@@ -112,13 +125,15 @@ class EnsembleHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         total = ""
         for head, share, temperature, bias in zip(self.heads_, *self._shares(len(self.heads_)), strict=True):
-            scaled = graph.op("Div", head.export(graph, x), graph.constant(temperature))
+            part = graph.op("Div", head.export(graph, x), graph.constant(temperature))
             if self.multilabel_:
-                proba = graph.op("Sigmoid", graph.op("Add", scaled, graph.constant(bias)))
-            else:
-                proba = graph.op("Softmax", scaled, axis=1)
-            part = graph.op("Mul", proba, graph.constant(np.array(share, np.float32)))
+                part = graph.op("Add", part, graph.constant(bias))
+            if self.pool == "linear":
+                part = graph.op("Sigmoid", part) if self.multilabel_ else graph.op("Softmax", part, axis=1)
+            part = graph.op("Mul", part, graph.constant(np.array(share, np.float32)))
             total = graph.op("Add", total, part) if total else part
+        if self.pool == "logarithmic":
+            return total
         floor = graph.constant(np.array(_FLOOR))
         if not self.multilabel_:
             return graph.op("Log", graph.op("Max", total, floor))
@@ -135,6 +150,8 @@ class EnsembleHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return members
 
     def _shares(self, n: int) -> tuple[list[float], list[NDArray[np.float32]], list[NDArray[np.float32]]]:
+        if self.pool not in POOLS:
+            raise ParameterError(f"pool={self.pool!r}: expected one of {', '.join(POOLS)}.")
         weights = [1.0] * n if self.weights is None else [float(w) for w in self.weights]
         temperatures = _float_arrays([1.0] * n if self.temperatures is None else self.temperatures)
         biases = _float_arrays([0.0] * n if self.biases is None else self.biases)
@@ -168,6 +185,18 @@ def mixture_logits(
     total = np.sum(parts, axis=0, dtype=np.float32)
     mixed: NDArray[np.float32] = np.log(np.maximum(total, _FLOOR))
     return mixed - np.log(np.maximum(np.float32(1) - total, _FLOOR)) if several else mixed
+
+
+def pooled_logits(logits: Sequence[Floats], shares: Sequence[float]) -> NDArray[np.float32]:
+    """Return the logits of a logarithmic pool; for the parameters see `mixture_logits`.
+
+    Examples
+    --------
+    >>> pooled_logits([np.float32([[2, 0]]), np.float32([[0, 1]])], [0.5, 0.5])
+    array([[1. , 0.5]], dtype=float32)
+    """
+    parts = [np.float32(share) * one for one, share in zip(logits, shares, strict=True)]
+    return np.asarray(np.sum(parts, axis=0), np.float32)
 
 
 def _float_arrays(values: Sequence[Any]) -> list[NDArray[np.float32]]:

@@ -1,14 +1,14 @@
 """Adds to the trials of a search what builds on them: mixtures of heads, and labels that help one another."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genus.classify.candidates import Candidate
 from genus.classify.cooccurrence import CooccurrenceHead, fit_cooccurrence, moved
-from genus.classify.ensemble import EnsembleHead, greedy_shares, mixture_logits
+from genus.classify.ensemble import EnsembleHead, greedy_shares, mixture_logits, pooled_logits
 from genus.classify.truth import Truth
 from genus.classify.workshop import Trial, Workshop
 
@@ -44,13 +44,36 @@ def few_shares(own: NDArray[np.float32]) -> NDArray[np.float64]:
     return _pruned(greedy_shares(own))
 
 
-def pair_shares(own: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Choose the shares of two classifiers, each 5% at least, by likelihood, drawn a little to equal ones.
+def pool(
+    pair: Sequence[NDArray[np.float32]], truth: Truth, fold: NDArray[np.intp]
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Pool what two classifiers say, by their logits, of rows that neither was fitted on.
 
     Parameters
     ----------
-    own : (2, n) array
-        Each one's probability of the truth.
+    pair : two (n, c) float32 arrays
+        Calibrated logits.
+    truth : Truth
+        Of the n rows.
+    fold : (n,) int array
+
+    Returns
+    -------
+    (n, c) float32 array
+        Logits of the pool; its shares for the rows of a fold are chosen on the other folds.
+    (2,) float64 array
+        The shares chosen on all rows, with the sum 1.
+    """
+    pooled = np.empty_like(pair[0])
+    for f in np.unique(fold):
+        rows = fold == f
+        shares = pair_shares([one[~rows] for one in pair], truth.take(~rows))
+        pooled[rows] = pooled_logits([one[rows] for one in pair], shares.tolist())
+    return pooled, pair_shares(pair, truth)
+
+
+def pair_shares(pair: Sequence[NDArray[np.float32]], truth: Truth) -> NDArray[np.float64]:
+    """Choose the shares of two classifiers in a pool, each 5% at least, by likelihood, drawn a little to equal ones.
 
     Notes
     -----
@@ -59,12 +82,18 @@ def pair_shares(own: NDArray[np.float32]) -> NDArray[np.float64]:
 
     Examples
     --------
-    >>> pair_shares(np.float32([[0.9, 0.2, 0.9, 0.3], [0.3, 0.9, 0.2, 0.9]]))
+    >>> from genus.classify.truth import OneClass
+    >>> sure, other = np.float32([[3, 0], [0, 1], [3, 0], [0, 1]]), np.float32([[1, 0], [0, 3], [1, 0], [0, 3]])
+    >>> pair_shares([sure, other], OneClass(np.array([0, 1, 0, 1])))
     array([0.5, 0.5])
     """
-    second = np.arange(1, 20)[:, None] / 20
-    likely = np.log(np.maximum((1 - second) * own[0] + second * own[1], _FLOOR)).sum(axis=1)
-    best = float(second[int((likely + np.log(second * (1 - second))[:, 0]).argmax()), 0])
+    tried = np.arange(1, 20) / 20
+
+    def likely(second: float) -> float:
+        own = truth.likelihoods(pooled_logits(pair, [1 - second, second]))
+        return float(np.log(np.maximum(own, _FLOOR)).sum() + np.log(second * (1 - second)))
+
+    best = max(tried.tolist(), key=likely)
     return np.array([1 - best, best])
 
 
@@ -72,7 +101,6 @@ def mix(
     members: Sequence[NDArray[np.float32]],
     truth: Truth,
     fold: NDArray[np.intp],
-    choose: Callable[[NDArray[np.float32]], NDArray[np.float64]] = few_shares,
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Mix what several classifiers say of rows that they were not fitted on.
 
@@ -83,8 +111,6 @@ def mix(
     truth : Truth
         Of the n rows.
     fold : (n,) int array
-    choose : callable
-        From each member's probability of the truth (m, k) to shares (m,).
 
     Returns
     -------
@@ -97,9 +123,9 @@ def mix(
     mixed = np.empty_like(members[0])
     for f in np.unique(fold):
         rows = fold == f
-        shares = choose(own[:, ~rows].reshape(len(own), -1))
+        shares = few_shares(own[:, ~rows].reshape(len(own), -1))
         mixed[rows] = mixture_logits([one[rows] for one in members], shares.tolist(), several=truth.several)
-    return mixed, choose(own.reshape(len(own), -1))
+    return mixed, few_shares(own.reshape(len(own), -1))
 
 
 def add_cooccurrence(shop: Workshop, *, chain: bool) -> None:

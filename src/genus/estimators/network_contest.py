@@ -13,7 +13,7 @@ from genus.classify.ensemble import EnsembleHead
 from genus.classify.few import NEVER
 from genus.classify.given_head import GivenLinearHead
 from genus.classify.leaderboard import LeaderboardRow, Selection
-from genus.classify.mixing import LEAST_SHARE, mix, pair_shares
+from genus.classify.mixing import LEAST_SHARE, pool
 from genus.classify.scores import gain
 from genus.classify.truth import ABSENT, Scaling, Truth
 from genus.data.splits import stratified_folds
@@ -119,7 +119,7 @@ def ways_to_classify(
     beside: NetworkFeatures | None,
     judges: Judges,
 ) -> list[Way]:
-    """List the frozen features' winner, the network, and a mixture of both where that is a way of its own."""
+    """List the frozen features' winner, the network, and a pool of both where that is a way of its own."""
     selection = contest.selection
     frozen = np.full((len(judges.rows), len(contest.learned.classes)), ABSENT, np.float32)
     frozen[:, selection.classes] = selection.logits[np.isin(contest.rows, judges.rows)]
@@ -130,20 +130,24 @@ def ways_to_classify(
         Way(NETWORK, network, raw, judges.scaled(raw), alone),
     ]
     if beside is not None:
-        ways += _mixture(contest, trained, frozen, beside, judges)
+        ways += _both(contest, trained, frozen, beside, judges)
     return ways
 
 
-def _mixture(
+def _both(
     contest: Contest, trained: TrainedNetwork, frozen: Logits, beside: NetworkFeatures, judges: Judges
 ) -> list[Way]:
     """Return the way of both together; none where one of the two would have next to no share in it."""
     selection, truth = contest.selection, judges.truth
     raw = _raw(trained, beside, judges.rows)
-    mixed, shares = mix([frozen, judges.scaled(raw)], truth, judges.fold, pair_shares)
+    columns, n_classes = np.asarray(selection.classes), len(contest.learned.classes)
+    network = judges.scaled(raw)
+    pair = [_completed(frozen, network, columns, several=truth.several), network]
+    pooled, weights = pool(pair, truth, judges.fold)
+    shares = weights * [_spread(logits, several=truth.several) for logits in pair]
+    shares /= shares.sum()
     if shares.min() < LEAST_SHARE:
         return []
-    columns, n_classes = np.asarray(selection.classes), len(contest.learned.classes)
     mapping, scaling = selection.calibration.mapping, judges.scaling(raw)
     if len(columns) < n_classes:  # some classes were too rare to be compared on
         mapping = mapping.widened(columns, n_classes)
@@ -152,11 +156,32 @@ def _mixture(
             CalibratedHead(selection.winner, mapping, beside.start),
             GivenLinearHead(trained.coef, trained.intercept, beside.start),
         ],
-        weights=shares.tolist(),
+        weights=weights.tolist(),
         temperatures=[1.0, 1 / scaling.scale],
         biases=[0.0, scaling.bias] if truth.several else None,
+        pool="logarithmic",
     )
-    return [Way(BOTH, head, mixed, mixed, beside, tuple(shares.tolist()))]
+    return [Way(BOTH, head, pooled, judges.scaled(pooled), beside, tuple(shares.tolist()))]
+
+
+def _spread(logits: Logits, *, several: bool) -> float:
+    """Return how much logits differ from image to image: those of a network that knows nothing are all alike."""
+    own = logits if several else logits - logits.mean(axis=1, keepdims=True)
+    return float((own - own.mean(axis=0)).std()) + 1e-9
+
+
+def _completed(frozen: Logits, network: Logits, columns: NDArray[np.intp], *, several: bool) -> Logits:
+    """Let the network say how probable the classes are that no head on frozen features was compared on."""
+    rare = np.setdiff1d(np.arange(frozen.shape[1]), columns)
+    if not len(rare):
+        return frozen
+    complete, other = (
+        logits if several else logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
+        for logits in (frozen, network)
+    )
+    complete = complete.copy()
+    complete[:, rare] = other[:, rare]
+    return complete
 
 
 def best_way(ways: Sequence[Way], judges: Judges) -> Way:
