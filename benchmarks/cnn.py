@@ -41,7 +41,8 @@ from genus.data.dataset import Dataset
 from genus.data.read import read_dataset
 from genus.estimators.activations import compute_activations
 from genus.estimators.classifier import ImageClassifier
-from genus.estimators.network_plan import suitable_recipe
+from genus.estimators.network_options import FINETUNE, NetworkOptions
+from genus.estimators.network_plan import Material, plan_network, suitable_recipe
 from genus.features.feature_set import find_backbone
 from genus.features.quantized import int8_ranges
 from genus.features.runtime import Runtime
@@ -297,7 +298,8 @@ def prefix(*, quick: bool, **_: Any) -> dict[str, Any]:
     augmenter = Augmenter(PRESETS["standard"], 224)
     lite: Any = find_backbone("efficientnet-lite0")
     network = make_network("efficientnet-lite0", 5, random_state=0)
-    n_blocks, found = len(network.body) - 2 - 5, {}
+    plan = plan_network(NetworkOptions(FINETUNE), Material(len(store), 5, 256), on_processor=True)
+    n_blocks, found = plan.n_blocks or 0, {}
     for precision in ("int8", "float32"):
         backbone = lite.quantized(int8_ranges("efficientnet-lite0")) if precision == "int8" else lite
         start = time.perf_counter()

@@ -22,10 +22,10 @@ _ENOUGH = 5_000  # images, for the speed run: of 400 digits it learns little, th
 _STEPS = 40  # an epoch that a network needs, before batches get larger
 _TINY, _SMALL = 40, 96  # pixels: images that are as large as CIFAR's, and twice that
 _N_LAST = (
-    5  # blocks of EfficientNet-Lite that are trained: those at the coarsest scale, and its last convolution
+    10  # blocks of EfficientNet-Lite that are trained: in Lite0, those that see 14 x 14 places and fewer
 )
 _VIEWS_ROOM = 16 << 30  # bytes of activations
-_N_VIEWS = 4
+_N_VIEWS = 8
 _DEEPER_EPOCHS, _DEEPER_RATE = 0.25, 0.3  # of what trained the last blocks
 _ON_EPOCHS, _ON_RATE = 0.3, 0.5  # of what trained the network that goes on with all images
 _THEN_ALL: dict[str, "ThenAll"] = {"last": "never", "auto": "time", "all": "always"}
