@@ -1,12 +1,12 @@
 """Is the evidence where the object is, and is it what the model goes by?
 
-`python benchmarks/evidence.py [--quick] [--only scenes,cells,faithful]` holds evidence maps against boxes that people
-have drawn: of the built-in model on everyday scenes (of its classes for a thing the most probable one, where that is
-among its ten most probable of all), and of a model trained on one half of the blood cells for the other half, for
-labels that it names. Pointing: the place of most evidence lies in a box of the class. Found: the first box and a box of
-the class share more than half of their union. Objects: of all that people have boxed, the share that any box finds so.
-Beside it the middle of the picture (as a box: the whole picture), and where the network is most active, whatever the
-class.
+`python benchmarks/evidence.py [--quick] [--only scenes,cells,faithful] [--sets flower_photos]` holds evidence maps
+against boxes that people have drawn: of the built-in model on everyday scenes (of its classes for a thing the most
+probable one, where that is among its ten most probable of all), and of a model trained on one half of the blood cells
+for the other half, for labels that it names. Pointing: the place of most evidence lies in a box of the class. Found:
+the first box and a box of the class share more than half of their union. Objects: of all that people have boxed, the
+share that any box finds so. Beside it the middle of the picture (as a box: the whole picture), and where the network is
+most active, whatever the class.
 
 Then what a model of each photo set loses if what the map points at is blurred (deletion: less is better) or keeps if
 all else is (insertion: more is better), as the mean probability of the class it names; beside it maps of chance and of
@@ -75,6 +75,7 @@ def main() -> None:
     )
     parser.add_argument("--quick", action="store_true", help="a few images")
     parser.add_argument("--only", default="scenes,cells,faithful", help="parts, with commas between")
+    parser.add_argument("--sets", default=",".join(PHOTO_SETS), help="for faithful, with commas between")
     args = parser.parse_args()
     parts, found = args.only.split(","), {}
     if "scenes" in parts:
@@ -85,7 +86,7 @@ def main() -> None:
         found["blood cells"] = localise(cells(2 if args.quick else None))
     show_places(found)
     if "faithful" in parts:
-        sets = PHOTO_SETS[:1] if args.quick else PHOTO_SETS
+        sets = PHOTO_SETS[:1] if args.quick else args.sets.split(",")
         found["faithful"] = {name: faithful(name, 3 if args.quick else N_IMAGES) for name in sets}
         show_faithful(found["faithful"])
     OUT.mkdir(exist_ok=True)
