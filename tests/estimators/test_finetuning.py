@@ -35,7 +35,8 @@ def finetuned(**changes: Any) -> NetworkOptions:
 def tuned() -> ImageClassifier:
     """EfficientNet-Lite0 fine-tuned on digits of 64 pixels, behind a beginning in int8."""
     X, y = pictures(N, side=64, n_classes=3)
-    return beside(WEAK, finetuned(batch_size=8, augment="none"), precision="int8").fit(X, y)
+    wish = finetuned(batch_size=8, augment="none", learning_rate=3e-4)
+    return beside(WEAK, wish, precision="int8").fit(X, y)
 
 
 class TestLastBlocks:
@@ -82,7 +83,7 @@ class TestLastBlocks:
         X, y = pictures(N, side=64, n_classes=3)
         result = beside(STRONG, finetuned(epochs=1), refit=False, time_budget=60.0).fit(X, y).result_
         assert any(
-            "the time allowed for" in note and "of 4 views of each image" in note for note in result.notes
+            "the time allowed for" in note and "of 8 views of each image" in note for note in result.notes
         )
 
 

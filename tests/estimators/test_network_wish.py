@@ -131,9 +131,9 @@ class TestPlan:
 
     def test_of_very_many_images_there_are_fewer_views(self) -> None:
         views = [planned(NetworkOptions(), n).n_views for n in (1000, 150_000, 10_000_000)]
-        assert views[0] == 4 > views[1] > views[2] == 1
+        assert views[0] == 8 > views[1] > views[2] == 1
 
-    @pytest.mark.parametrize(("augment", "n"), [("none", 1), ("none,mirror=random", 1), ("light", 4)])
+    @pytest.mark.parametrize(("augment", "n"), [("none", 1), ("none,mirror=random", 1), ("light", 8)])
     def test_where_nothing_is_done_to_the_images_one_view_is_enough(self, augment: str, n: int) -> None:
         assert planned(NetworkOptions(augment=augment)).n_views == n
 
