@@ -10,7 +10,7 @@ from genus.classify.ensemble import EnsembleHead, greedy_shares
 from genus.classify.knn import KNNHead
 from genus.classify.lda import LDAHead
 from genus.classify.logistic import LogisticHead
-from genus.classify.mixing import pair_shares, pool
+from genus.classify.mixing import mix, pair_shares
 from genus.classify.rbf import RBFHead
 from genus.classify.truth import OneClass
 from genus.errors import ParameterError
@@ -78,8 +78,8 @@ def test_what_a_pair_says_of_a_row_does_not_depend_on_that_row() -> None:
     members = [
         rng.normal(size=(30, 3)).astype(np.float32) + 2 * np.eye(3, dtype=np.float32)[codes] for _ in "ab"
     ]
-    pooled, _ = pool(members, OneClass(codes), fold)
+    pooled, _ = mix(members, OneClass(codes), fold, "logarithmic")
     changed = codes.copy()
     changed[fold == 2] = (codes[fold == 2] + 1) % 3
-    again, _ = pool(members, OneClass(changed), fold)
+    again, _ = mix(members, OneClass(changed), fold, "logarithmic")
     np.testing.assert_array_equal(pooled[fold == 2], again[fold == 2])

@@ -103,9 +103,7 @@ class EnsembleHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         shares, temperatures, biases = self._shares(len(self.heads_))
         parts = zip(self.heads_, temperatures, biases, strict=True)
         calibrated = [head.logits(rows) / temperature + bias for head, temperature, bias in parts]
-        if self.pool == "logarithmic":
-            return pooled_logits(calibrated, shares)
-        return mixture_logits(calibrated, shares, several=self.multilabel_)
+        return mixture_logits(calibrated, shares, several=self.multilabel_, pool=self.pool)
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float32]:
         """Return the mixture, float32 (n, n_classes)."""
@@ -165,7 +163,7 @@ class EnsembleHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def mixture_logits(
-    logits: Sequence[Floats], shares: Sequence[float], *, several: bool = False
+    logits: Sequence[Floats], shares: Sequence[float], *, several: bool = False, pool: str = "linear"
 ) -> NDArray[np.float32]:
     """Return the logarithm (with several labels a row: the log-odds) of a mixture of probabilities.
 
@@ -177,26 +175,23 @@ def mixture_logits(
         One each, with the sum 1.
     several : bool
         See `genus.classify.head.probabilities`.
-    """
-    parts = [
-        np.float32(share) * probabilities(one.astype(np.float32, copy=False), several=several)
-        for one, share in zip(logits, shares, strict=True)
-    ]
-    total = np.sum(parts, axis=0, dtype=np.float32)
-    mixed: NDArray[np.float32] = np.log(np.maximum(total, _FLOOR))
-    return mixed - np.log(np.maximum(np.float32(1) - total, _FLOOR)) if several else mixed
-
-
-def pooled_logits(logits: Sequence[Floats], shares: Sequence[float]) -> NDArray[np.float32]:
-    """Return the logits of a logarithmic pool; for the parameters see `mixture_logits`.
+    pool : {"linear", "logarithmic"}
+        Of a logarithmic pool it is the weighted mean of the logits.
 
     Examples
     --------
-    >>> pooled_logits([np.float32([[2, 0]]), np.float32([[0, 1]])], [0.5, 0.5])
+    >>> mixture_logits([np.float32([[2, 0]]), np.float32([[0, 1]])], [0.5, 0.5], pool="logarithmic")
     array([[1. , 0.5]], dtype=float32)
     """
-    parts = [np.float32(share) * one for one, share in zip(logits, shares, strict=True)]
-    return np.asarray(np.sum(parts, axis=0), np.float32)
+    parts = [one.astype(np.float32, copy=False) for one in logits]
+    if pool == "linear":
+        parts = [probabilities(one, several=several) for one in parts]
+    weighted = [np.float32(share) * one for one, share in zip(parts, shares, strict=True)]
+    total: NDArray[np.float32] = np.sum(weighted, axis=0, dtype=np.float32)
+    if pool == "logarithmic":
+        return total
+    mixed: NDArray[np.float32] = np.log(np.maximum(total, _FLOOR))
+    return mixed - np.log(np.maximum(np.float32(1) - total, _FLOOR)) if several else mixed
 
 
 def _float_arrays(values: Sequence[Any]) -> list[NDArray[np.float32]]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from genus.classify.candidates import Candidate
 from genus.classify.cooccurrence import CooccurrenceHead, fit_cooccurrence, moved
-from genus.classify.ensemble import EnsembleHead, greedy_shares, mixture_logits, pooled_logits
+from genus.classify.ensemble import EnsembleHead, greedy_shares, mixture_logits
 from genus.classify.truth import Truth
 from genus.classify.workshop import Trial, Workshop
 
@@ -39,46 +39,19 @@ def add_mixture(shop: Workshop) -> None:
     shop.trials.append(shop.trial(candidate, {}, logits, seconds=seconds, n_fits=0, note=note))
 
 
-def few_shares(own: NDArray[np.float32]) -> NDArray[np.float64]:
+def few_shares(members: Sequence[NDArray[np.float32]], truth: Truth) -> NDArray[np.float64]:
     """Choose the shares of a mixture of many by forward selection, and keep the few large ones."""
-    return _pruned(greedy_shares(own))
-
-
-def pool(
-    pair: Sequence[NDArray[np.float32]], truth: Truth, fold: NDArray[np.intp]
-) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Pool what two classifiers say, by their logits, of rows that neither was fitted on.
-
-    Parameters
-    ----------
-    pair : two (n, c) float32 arrays
-        Calibrated logits.
-    truth : Truth
-        Of the n rows.
-    fold : (n,) int array
-
-    Returns
-    -------
-    (n, c) float32 array
-        Logits of the pool; its shares for the rows of a fold are chosen on the other folds.
-    (2,) float64 array
-        The shares chosen on all rows, with the sum 1.
-    """
-    pooled = np.empty_like(pair[0])
-    for f in np.unique(fold):
-        rows = fold == f
-        shares = pair_shares([one[~rows] for one in pair], truth.take(~rows))
-        pooled[rows] = pooled_logits([one[rows] for one in pair], shares.tolist())
-    return pooled, pair_shares(pair, truth)
+    own = np.stack([truth.likelihoods(logits) for logits in members])
+    return _pruned(greedy_shares(own.reshape(len(own), -1)))
 
 
 def pair_shares(pair: Sequence[NDArray[np.float32]], truth: Truth) -> NDArray[np.float64]:
-    """Choose the shares of two classifiers in a pool, each 5% at least, by likelihood, drawn a little to equal ones.
+    """Choose the shares of two classifiers in a logarithmic pool, each 5% at least, by likelihood.
 
     Notes
     -----
-    The draw is as strong as two rows would be, one for either. Without it, on a few dozen rows, one of the two is often
-    left out by luck.
+    They are drawn a little to equal ones, as strongly as two rows would draw, one for either. Without that, on a few
+    dozen rows, one of the two is often left out by luck.
 
     Examples
     --------
@@ -90,7 +63,9 @@ def pair_shares(pair: Sequence[NDArray[np.float32]], truth: Truth) -> NDArray[np
     tried = np.arange(1, 20) / 20
 
     def likely(second: float) -> float:
-        own = truth.likelihoods(pooled_logits(pair, [1 - second, second]))
+        own = truth.likelihoods(
+            mixture_logits(pair, [1 - second, second], several=truth.several, pool="logarithmic")
+        )
         return float(np.log(np.maximum(own, _FLOOR)).sum() + np.log(second * (1 - second)))
 
     best = max(tried.tolist(), key=likely)
@@ -101,6 +76,7 @@ def mix(
     members: Sequence[NDArray[np.float32]],
     truth: Truth,
     fold: NDArray[np.intp],
+    pool: str = "linear",
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Mix what several classifiers say of rows that they were not fitted on.
 
@@ -111,6 +87,9 @@ def mix(
     truth : Truth
         Of the n rows.
     fold : (n,) int array
+    pool : {"linear", "logarithmic"}
+        As in `EnsembleHead`; a logarithmic one is of two, with the shares of `pair_shares`, a linear one of those that
+        `few_shares` takes.
 
     Returns
     -------
@@ -119,13 +98,13 @@ def mix(
     (m,) float64 array
         The shares chosen on all rows, with the sum 1.
     """
-    own = np.stack([truth.likelihoods(logits) for logits in members])
+    choose = few_shares if pool == "linear" else pair_shares
     mixed = np.empty_like(members[0])
     for f in np.unique(fold):
         rows = fold == f
-        shares = few_shares(own[:, ~rows].reshape(len(own), -1))
-        mixed[rows] = mixture_logits([one[rows] for one in members], shares.tolist(), several=truth.several)
-    return mixed, few_shares(own.reshape(len(own), -1))
+        shares = choose([one[~rows] for one in members], truth.take(~rows)).tolist()
+        mixed[rows] = mixture_logits([one[rows] for one in members], shares, several=truth.several, pool=pool)
+    return mixed, choose(members, truth)
 
 
 def add_cooccurrence(shop: Workshop, *, chain: bool) -> None:

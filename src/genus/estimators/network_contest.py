@@ -13,7 +13,7 @@ from genus.classify.ensemble import EnsembleHead
 from genus.classify.few import NEVER
 from genus.classify.given_head import GivenLinearHead
 from genus.classify.leaderboard import LeaderboardRow, Selection
-from genus.classify.mixing import LEAST_SHARE, pool
+from genus.classify.mixing import LEAST_SHARE, mix
 from genus.classify.scores import gain
 from genus.classify.truth import ABSENT, Scaling, Truth
 from genus.data.splits import stratified_folds
@@ -143,7 +143,7 @@ def _both(
     columns, n_classes = np.asarray(selection.classes), len(contest.learned.classes)
     network = judges.scaled(raw)
     pair = [_completed(frozen, network, columns, several=truth.several), network]
-    pooled, weights = pool(pair, truth, judges.fold)
+    pooled, weights = mix(pair, truth, judges.fold, "logarithmic")
     shares = weights * [_spread(logits, several=truth.several) for logits in pair]
     shares /= shares.sum()
     if shares.min() < LEAST_SHARE:
