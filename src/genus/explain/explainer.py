@@ -110,9 +110,11 @@ class Explainer:
         self.model = model
         self.runtime = runtime or Runtime()
         self._head = head_function(model)
-        self._has_map = "feature_map" in output_names(model) and self._head is not None
-        if self._has_map and not self._goes_by_map():
-            self._has_map = False
+        has_map = "feature_map" in output_names(model) and self._head is not None
+        outputs = ["probabilities", "logits", "embedding", *["feature_map"] * has_map]
+        n_runs = n_images * _RUNS.get(self.method_, 1)
+        self._run = model.open(engine=self.runtime.engine, outputs=outputs, n_images=n_runs)
+        self._has_map = has_map and self.method_ in (*_LOOKS, "combined") and self._goes_by_map()
         if self.method_ in _LOOKS and not self._has_map:
             raise ParameterError(
                 f"method={method!r}: this model has no feature map to look at, or does not go by it. "
@@ -122,8 +124,6 @@ class Explainer:
         self.n_runs_ = (
             _RUNS.get(self.method_, 1) - (self.method_ == "combined" and not self._has_map) * N_VIEWS
         )
-        outputs = ["probabilities", "logits", "embedding", *["feature_map"] * self._has_map]
-        self._run = model.open(engine=self.runtime.engine, outputs=outputs, n_images=n_images * self.n_runs_)
 
     def explain(
         self, image: Any, *, classes: Sequence[str] | None = None, top: int = 1
@@ -214,8 +214,7 @@ class Explainer:
 
     def _goes_by_map(self) -> bool:
         side = self.model.preprocess
-        run = self.model.open(engine="onnxruntime", outputs=("embedding", "feature_map"))
-        found = run(np.zeros((1, side.height, side.width, 3), np.uint8))
+        found = self._run(np.zeros((1, side.height, side.width, 3), np.uint8))
         n_features, n_channels = found["embedding"].shape[1], found["feature_map"].shape[1]
         return self._head is not None and goes_by_map(self._head, n_features, n_channels)
 
