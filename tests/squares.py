@@ -44,16 +44,21 @@ def classifier(**changes: object) -> ImageClassifier:
     )
 
 
-@cache
 def looks_earlier() -> ModelFile:
     """A model whose classifier leaves the features of the network's last layer out, as training may find better."""
+    return looks_past_the_first("efficientnet-lite0@96/middle")
+
+
+@cache
+def looks_past_the_first(features: str) -> ModelFile:
+    """A model whose classifier leaves out what the last layer of the first network makes."""
     pictures, names, _ = squares(24)
     later = 1280
-    X = FeatureExtractor("efficientnet-lite0@96/middle").transform(pictures)[:, later:]
+    X = FeatureExtractor(features).transform(pictures)[:, later:]
     linear = LogisticRegression(C=100.0).fit(X, names)
     coef, intercept = (np.asarray(one, np.float32) for one in (linear.coef_, linear.intercept_))
     head = GivenLinearHead(coef, intercept, start=later)
-    return classifier(features="efficientnet-lite0@96/middle", heads=[head]).fit(pictures, names).model_
+    return classifier(features=features, heads=[head]).fit(pictures, names).model_
 
 
 def in_corner(evidence: np.ndarray, corner: tuple[int, int]) -> bool:

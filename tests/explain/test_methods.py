@@ -15,7 +15,7 @@ from genus.explain.views import resized
 from genus.model_file import ModelFile
 from genus.predictor import built_in
 from photographs import photographs
-from squares import NAMES, SQUARE, in_corner, looks_earlier, picture, place_of
+from squares import NAMES, SQUARE, in_corner, looks_earlier, looks_past_the_first, picture, place_of
 
 TORCH = find_spec("torch") is not None
 NEEDS_TORCH = ("grad-cam", "layer-cam")
@@ -133,6 +133,21 @@ def test_gradients_at_layers_of_ones_choice(trained: ModelFile) -> None:
 def test_gradients_are_taken_where_the_classifier_looks(method: str) -> None:
     (found,) = Explainer(looks_earlier(), method=method).explain(picture("red", (0, 1), 3))
     assert found.evidence.max() > 0
+
+
+@pytest.mark.skipif(not TORCH, reason="no PyTorch")
+@pytest.mark.parametrize("method", NEEDS_TORCH)
+def test_gradients_are_those_of_the_network_that_the_classifier_goes_by(method: str) -> None:
+    model = looks_past_the_first("efficientnet-lite0@64+efficientnet-lite2@96")
+    (found,) = Explainer(model, method=method).explain(picture("red", (0, 1), 3))
+    assert found.evidence.max() > 0
+
+
+@pytest.mark.skipif(not TORCH, reason="no PyTorch")
+def test_a_classifier_that_goes_by_no_convolution_has_no_gradients() -> None:
+    model = looks_past_the_first("efficientnet-lite0@64+thumbnail@32")
+    with pytest.raises(ParameterError, match="goes by none of its convolutions. Take auto"):
+        Explainer(model, method="grad-cam")
 
 
 def test_without_pytorch_it_says_what_to_install(trained: ModelFile, monkeypatch: pytest.MonkeyPatch) -> None:

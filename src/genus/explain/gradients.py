@@ -80,19 +80,23 @@ class GradientMaps:
         return np.asarray(maps[0], np.float32)
 
     def _default(self, model: ModelFile, layers: Sequence[Layer]) -> list[Layer]:
-        """Return the main network's last layer of each of the coarsest sizes.
+        """Return a network's last layer of each of the coarsest sizes, of those that are nowhere below 0.
 
-        It is the last of those that the classifier goes by, and that are nowhere below 0.
+        It is the first network that the classifier goes by, and layers behind those that it goes by are left out.
         """
-        own = [layer for layer in layers if layer.network == layers[0].network]
         side = model.preprocess
         picture = np.random.default_rng(0).integers(0, 256, (1, side.height, side.width, 3), np.uint8)
-        names = [layer.tensor for layer in own]
+        names = [layer.tensor for layer in layers]
         seen = self._replay.slopes(picture, names, 0, several=self._several, every=False)
+        used = [layer for layer in layers if layer.tensor in seen and seen[layer.tensor].gradients.any()]
+        if not used:
+            raise ParameterError(
+                f"method={self.method!r}: the classifier of this model goes by none of its convolutions. Take auto."
+            )
         last: dict[int, Layer] = {}
-        for layer in own:
-            if layer.tensor not in seen or not seen[layer.tensor].gradients.any():
-                continue  # the classifier goes by earlier ones
+        for layer in used:
+            if layer.network != used[0].network:
+                continue
             found = seen[layer.tensor].activations
             before = last.get(found.shape[2])
             if before is None or found.min() >= 0 or seen[before.tensor].activations.min() < 0:
