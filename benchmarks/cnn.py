@@ -33,7 +33,7 @@ from genus.cnn.augmentation import PRESETS
 from genus.cnn.devices import choose_place
 from genus.cnn.lesson import Circumstances, Lesson
 from genus.cnn.networks import make_network
-from genus.cnn.pixels import PixelStore, store_pixels
+from genus.cnn.pixels import PixelStore, enlarged, store_pixels
 from genus.cnn.recipe import Recipe
 from genus.cnn.training import train_network
 from genus.cnn.training_examples import PixelExamples
@@ -294,14 +294,15 @@ def divided(name: str, seed: int) -> tuple[Dataset, np.ndarray]:
 def prefix(*, quick: bool, **_: Any) -> dict[str, Any]:
     """Time the frozen beginning: by the engines, in int8 and float32, and by PyTorch as an epoch of training would."""
     data = load_set("flower_photos").take(np.arange(64 if quick else 512))
-    store = store_pixels(data.sources, Preprocess(256, 256))
-    augmenter = Augmenter(PRESETS["standard"], 224)
-    lite: Any = find_backbone("efficientnet-lite0")
-    network = make_network("efficientnet-lite0", 5, random_state=0)
-    plan = plan_network(NetworkOptions(FINETUNE), Material(len(store), 5, 256), on_processor=True)
+    plan = plan_network(NetworkOptions(FINETUNE), Material(len(data), 5, 256, 260), on_processor=True)
+    augmentation = PRESETS["standard"]
+    store = store_pixels(data.sources, enlarged(Preprocess(plan.size, plan.size), augmentation.margin))
+    augmenter = Augmenter(augmentation, plan.size)
+    lite: Any = find_backbone(plan.network)
+    network = make_network(plan.network, 5, random_state=0)
     n_blocks, found = plan.n_blocks or 0, {}
     for precision in ("int8", "float32"):
-        backbone = lite.quantized(int8_ranges("efficientnet-lite0")) if precision == "int8" else lite
+        backbone = lite.quantized(int8_ranges(plan.network)) if precision == "int8" else lite
         start = time.perf_counter()
         compute_activations(store, FrozenPrefix(backbone, n_blocks), augmenter, 1, runtime=Runtime())
         found[f"engine, {precision}"] = len(store) / (time.perf_counter() - start)
@@ -312,7 +313,7 @@ def prefix(*, quick: bool, **_: Any) -> dict[str, Any]:
         for rows in np.array_split(np.arange(len(store)), max(1, len(store) // 32)):
             first(augmenter(store.batch(rows), 0, rows).float())
     found["PyTorch, float32"] = len(store) / (time.perf_counter() - start)
-    print("| the frozen beginning of Lite0, 224 pixels | images/s |\n|---|---:|")
+    print(f"| the frozen beginning of {plan.network}, {plan.size} pixels | images/s |\n|---|---:|")
     for what, speed in found.items():
         print(f"| {what} | {speed:,.0f} |")
     return found

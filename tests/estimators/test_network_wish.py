@@ -92,8 +92,11 @@ class TestRefusals:
             NetworkOptions(depth="deep")
 
 
-def planned(wish: NetworkOptions, n_images: int = 1000, side: float = 300.0, **where: bool) -> NetworkPlan:
-    return plan_network(wish, Material(n_images, 10, side), **{"on_processor": True, **where})
+def planned(
+    wish: NetworkOptions, n_images: int = 1000, side: float = 300.0, frozen_side: int = 260, **where: bool
+) -> NetworkPlan:
+    material = Material(n_images, 10, side, frozen_side)
+    return plan_network(wish, material, **{"on_processor": True, **where})
 
 
 @needs_torch
@@ -125,9 +128,19 @@ class TestPlan:
     )
     def test_how_deep_a_network_is_fine_tuned(self, depth: str, on_processor: bool, last: bool) -> None:
         plan = planned(NetworkOptions(depth=depth), on_processor=on_processor)
-        assert (plan.network, plan.size) == ("efficientnet-lite0", 224)
+        assert (plan.network, plan.size) == ("efficientnet-lite2", 260)
         assert (plan.n_blocks is not None) == (plan.n_views > 0) == last
         assert plan.how == ("fine-tuned, its last blocks" if last else "fine-tuned")
+
+    @pytest.mark.parametrize(
+        ("frozen_side", "network", "size"),
+        [(320, "lite2", 260), (260, "lite2", 260), (224, "lite0", 224), (32, "lite0", 224)],
+    )
+    def test_it_is_the_largest_network_that_can_share_the_frozen_networks_picture(
+        self, frozen_side: int, network: str, size: int
+    ) -> None:
+        plan = planned(NetworkOptions(), frozen_side=frozen_side)
+        assert (plan.network, plan.size) == (f"efficientnet-{network}", size)
 
     def test_of_very_many_images_there_are_fewer_views(self) -> None:
         views = [planned(NetworkOptions(), n).n_views for n in (1000, 150_000, 10_000_000)]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from genus.cnn.recipe import Recipe
 
 _PRETRAINED = "efficientnet-lite"
-_FINETUNED, _NATIVE = "efficientnet-lite0", 224
+_FINETUNED = (("efficientnet-lite2", 260), ("efficientnet-lite0", 224))  # and what they were trained on
 _FOR_FEW = "textbook:conv32-norm-pool-conv64-norm-pool-flatten-drop0.3-dense128"
 _ENOUGH = 5_000  # images, for the speed run: of 400 digits it learns little, the textbook's network all
 _STEPS = 40  # an epoch that a network needs, before batches get larger
@@ -44,16 +44,20 @@ class Material:
     n_classes : int
     side : float
         The shorter side of the images, in pixels: their median.
+    frozen_side : int
+        Height and width of the picture that the frozen networks see, which the network is to stand beside.
     """
 
     n_images: int
     n_classes: int
     side: float
+    frozen_side: int
 
     @classmethod
-    def of(cls, infos: Sequence[ImageInfo], *, n_images: int, n_classes: int) -> Self:
+    def of(cls, infos: Sequence[ImageInfo], *, n_images: int, n_classes: int, frozen_side: int) -> Self:
         """Measure images, or some of them."""
-        return cls(n_images, n_classes, float(np.median([min(one.width, one.height) for one in infos])))
+        side = float(np.median([min(one.width, one.height) for one in infos]))
+        return cls(n_images, n_classes, side, frozen_side)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +136,7 @@ def check_network(options: NetworkOptions, n_classes: int) -> None:
 
     choose_place(options.device, options.precision)  # type: ignore[arg-type]  # checked there
     _check_name(options.network)
-    possible = {FINETUNE: (_FINETUNED,), SCRATCH: ("speedrun", _FOR_FEW, "resnet10")}
+    possible = {FINETUNE: tuple(dict(_FINETUNED)), SCRATCH: ("speedrun", _FOR_FEW, "resnet10")}
     for name in possible.get(options.network, (options.network,)):
         made = make_network(name, max(2, n_classes), size=options.size, random_state=0)
         _changed(suitable_recipe(name, 1, made.size), options)
@@ -221,7 +225,8 @@ def _n_views(name: str, n_blocks: int, size: int, recipe: "Recipe", n_images: in
 def _network(options: NetworkOptions, material: Material) -> tuple[str, int]:
     """Return the network's name and the size of its pictures."""
     if options.network == FINETUNE:
-        return _FINETUNED, _NATIVE if options.size is None else options.size
+        name, size = _pretrained(material)
+        return name, size if options.size is None else options.size
     if options.network == SCRATCH:
         name, size = _from_nothing(material)
         return name, size if options.size is None else options.size
@@ -229,6 +234,12 @@ def _network(options: NetworkOptions, material: Material) -> tuple[str, int]:
 
     made = make_network(options.network, material.n_classes, size=options.size, random_state=0)
     return made.name, made.size
+
+
+def _pretrained(material: Material) -> tuple[str, int]:
+    """Return the largest network whose picture the frozen ones see, too: only such a one can join them."""
+    fitting = (one for one in _FINETUNED if one[1] <= material.frozen_side)
+    return next(fitting, _FINETUNED[-1])
 
 
 def _from_nothing(material: Material) -> tuple[str, int]:

@@ -128,7 +128,12 @@ def make_trainer(learned: Learned, feature_set: FeatureSet, wish: NetworkTrainin
 
     options = wish.options
     place = choose_place(options.device, options.precision)  # type: ignore[arg-type]  # checked there
-    material = Material.of(learned.table.infos, n_images=len(learned.train), n_classes=len(learned.classes))
+    material = Material.of(
+        learned.table.infos,
+        n_images=len(learned.train),
+        n_classes=len(learned.classes),
+        frozen_side=feature_set.size,
+    )
     plan = plan_network(options, material, on_processor=place.device.type == "cpu")
     if wish.class_weight == "balanced":
         plan = replace(plan, recipe=replace(plan.recipe, class_weight="balanced"))

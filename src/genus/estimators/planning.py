@@ -94,7 +94,10 @@ def _network(data: Dataset, options: TrainingOptions, sample: "Sample") -> Netwo
     if n_train == len(data):
         n_train = round((1 - options.test_size) * n_train)
     material = Material.of(
-        [loaded.info for loaded in sample.images], n_images=n_train, n_classes=len(data.classes)
+        [loaded.info for loaded in sample.images],
+        n_images=n_train,
+        n_classes=len(data.classes),
+        frozen_side=options.feature_set.size,
     )
     decoding = sample.seconds / len(sample.images)
     return network_cost(
