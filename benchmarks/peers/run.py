@@ -1,6 +1,7 @@
 """Genus and its peers on the same photographs, side by side: `python benchmarks/peers/run.py [--quick]`.
 
-With PyTorch installed beside Genus, it also trains a network (`--cnn finetune`), as long as it takes and in 100 s.
+With PyTorch installed beside Genus, it also fine-tunes the network that fastai fine-tunes, as long as it takes and in
+100 s.
 
 About 1,400 flower photographs in class folders, a fifth of them marked as test (stratified, seed 0), the same for all.
 Prints a table with the ratios; writes benchmarks/out/peers.json. See README.md here for the environments.
@@ -30,7 +31,7 @@ from speed_commands import genus_command, photo_folder  # noqa: E402
 PEERS = {"torch eager + logistic regression": ".venv-torch", "fastai fine_tune": ".venv-fastai"}
 SCRIPTS = {".venv-torch": "torch_eager.py", ".venv-fastai": "fastai_finetune.py"}
 TEST_SHARE = 0.2
-NETWORK = ("--cnn", "finetune")
+NETWORK = ("--cnn", "efficientnet-lite0")  # the weights that fastai begins with
 WAYS = {
     "genus fast": ("--preset", "fast"),
     "genus balanced": ("--preset", "balanced"),

@@ -18,9 +18,10 @@ class NetworkOptions:
     Parameters
     ----------
     network : str, default "finetune"
-        "finetune": a pre-trained network goes on learning from these images; "scratch": a network begins with nothing;
-        or the name of a network (`genus cnn describe` lists them): pre-trained ones are fine-tuned, others begin with
-        nothing.
+        "finetune": a pre-trained network goes on learning from these images, the largest that sees no more of a picture
+        than the frozen ones do: EfficientNet-Lite2 beside "balanced" and "best", Lite0 beside "fast". "scratch": a
+        network begins with nothing. Or the name of a network (`genus cnn describe` lists them): pre-trained ones are
+        fine-tuned, others begin with nothing.
     size : int or None
         Height and width of its pictures in pixels; None for what suits network and images.
     epochs : int or None

@@ -21,9 +21,7 @@ _FOR_FEW = "textbook:conv32-norm-pool-conv64-norm-pool-flatten-drop0.3-dense128"
 _ENOUGH = 5_000  # images, for the speed run: of 400 digits it learns little, the textbook's network all
 _STEPS = 40  # an epoch that a network needs, before batches get larger
 _TINY, _SMALL = 40, 96  # pixels: images that are as large as CIFAR's, and twice that
-_N_LAST = (
-    10  # blocks of EfficientNet-Lite that are trained: in Lite0, those that see 14 x 14 places and fewer
-)
+_N_LAST = 10  # blocks of EfficientNet-Lite that are trained: those that see 17 x 17 places and fewer
 _VIEWS_ROOM = 16 << 30  # bytes of activations
 _N_VIEWS = 8
 _DEEPER_EPOCHS, _DEEPER_RATE = 0.25, 0.3  # of what trained the last blocks
