@@ -16,9 +16,11 @@ from cnn.lessons import RECIPE, checkpoint, here, lesson, network  # noqa: E402
 from genus.cnn import run  # noqa: E402
 from genus.cnn.augmentation import PRESETS, Augmentation  # noqa: E402
 from genus.cnn.inference import logits_of_network  # noqa: E402
+from genus.cnn.lesson import Lesson  # noqa: E402
 from genus.cnn.recipe import Recipe  # noqa: E402
 from genus.cnn.run import Run  # noqa: E402
 from genus.cnn.training import train_network  # noqa: E402
+from genus.cnn.training_examples import ActivationExamples, PixelExamples  # noqa: E402
 from genus.errors import DataError, ModelFileError, ParameterError  # noqa: E402
 
 
@@ -178,6 +180,33 @@ def test_all_batches_are_of_one_size() -> None:
     run = Run(network(), task, replace(RECIPE, batch_size=32), here(), _any_task())
     assert [len(batch) for batch in run._batches()] == [33, 32]
     assert sorted(np.concatenate(run._batches()).tolist()) == list(range(65))
+
+
+@pytest.mark.parametrize("epoch", [0, 1])
+@pytest.mark.parametrize("mirror", ["random", "alternate"])
+def test_a_batch_is_no_more_mirrored_than_the_others(mirror: str, epoch: int) -> None:
+    """Order and augmentation are both by chance, and by seed, epoch and image: they must not be the same chance."""
+    rows, augmentation = np.arange(1024), Augmentation(mirror=mirror)  # type: ignore[arg-type]
+    pixels = np.zeros((1, 3, 4, 4), np.uint8)
+    pixels[..., 2:] = 255
+    store = SimpleNamespace(batches=lambda every: (torch.from_numpy(pixels.repeat(len(b), 0)) for b in every))
+    shown: Any = PixelExamples(store, augmentation, 4, n_classes=2)  # type: ignore[arg-type]
+    task = Lesson(shown, rows % 2, rows, rows[:0], lambda _: 0.0)
+    training = Run(network(), task, replace(RECIPE, batch_size=128), here(), _any_task())
+    training.epoch = epoch
+    shares = [float((seen[:, 0, 0, 0] > 128).float().mean()) for seen in training._seen(training._batches())]
+    assert len(shares) == 8 and all(0.3 < share < 0.7 for share in shares)
+
+
+def test_a_batch_holds_all_views() -> None:
+    rows = np.arange(1024)
+    views = [np.full((1024, 1, 1, 1), number, np.float16) for number in range(4)]
+    task = Lesson(
+        ActivationExamples(views, Augmentation(), n_classes=2), rows % 2, rows, rows[:0], lambda _: 0.0
+    )
+    training = Run(network(), task, replace(RECIPE, batch_size=128), here(), _any_task())
+    for seen in training._seen(training._batches()):
+        assert (torch.bincount(seen.flatten().long(), minlength=4) > 16).all(), "32 of each, by and large"
 
 
 @pytest.mark.parametrize("augmentation", [PRESETS["none"], Augmentation(mixup=0.4)], ids=["plain", "mixed"])

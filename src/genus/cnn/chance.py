@@ -7,6 +7,7 @@ the same whatever the order and size of the batches, the number of processes, or
 """
 
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,51 @@ _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _WORD = (1 << 64) - 1
 
 Floats = NDArray[np.float64]
+
+
+class Stream(IntEnum):
+    """What random numbers are for.
+
+    Two purposes never share a number: what depends on both would not be by chance. A number is never given to another
+    purpose either: old seeds would mean something else.
+    """
+
+    MIRROR = 0
+    UPSIDE_DOWN = 1
+    QUARTER_TURNS = 2
+    CROP_AREA = 3
+    CROP_ASPECT = 4
+    CROP_X = 5
+    CROP_Y = 6
+    SHIFT_X = 7
+    SHIFT_Y = 8
+    ROTATE = 9
+    SHEAR_X = 10
+    SHEAR_Y = 11
+    ZOOM = 12
+    BRIGHTNESS = 13
+    CONTRAST = 14
+    SATURATION = 15
+    HUE = 16
+    GREY = 17
+    BLUR = 18
+    BLUR_SIGMA = 19
+    ERASE = 20
+    ERASE_AREA = 21
+    ERASE_ASPECT = 22
+    ERASE_X = 23
+    ERASE_Y = 24
+    MIX = 25
+    MIX_KIND = 26
+    MIX_SHARE = 27
+    MIX_ORDER = 28
+    MIX_X = 29
+    MIX_Y = 30
+    OPERATIONS = 32  # and those after it
+    ORDER = 64
+    STEP = 65
+    VIEW = 66
+    VIEW_MIRROR = 67
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +116,7 @@ class Chance:
         Parameters
         ----------
         stream : int
-            The purpose, from 0: numbers of different purposes know nothing of each other.
+            The purpose, one of `Stream`: numbers of different purposes know nothing of each other.
         low, high : float
         """
         return low + (high - low) * (self.words(stream) >> np.uint64(11)).astype(np.float64) * 2.0**-53

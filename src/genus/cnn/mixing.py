@@ -15,9 +15,9 @@ from torch.nn import functional
 
 from genus.cnn.augment_opencv import in_threads
 from genus.cnn.augmentation import Augmentation
-from genus.cnn.chance import Chance, Floats, as_indices
+from genus.cnn.chance import Chance, Floats, Stream, as_indices
 from genus.cnn.pictures import as_images, as_pictures, inside_boxes
-from genus.cnn.plan import Stream, boxes_of
+from genus.cnn.plan import boxes_of
 from genus.errors import ParameterError
 
 UNKNOWN = -1

@@ -4,13 +4,12 @@ Everything here is arithmetic on a few numbers an image, in NumPy: the same on e
 """
 
 from dataclasses import dataclass
-from enum import IntEnum
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from genus.cnn.augmentation import Augmentation
-from genus.cnn.chance import Chance, Floats
+from genus.cnn.chance import Chance, Floats, Stream
 from genus.cnn.operations import Operations, draw_operations
 from genus.images.preprocess import Fit
 
@@ -18,43 +17,6 @@ _SIGMA, _SIGMA_SIDE = (0.1, 2.0), 224  # of the blur: pixels, in a picture of so
 _LUMA = np.array([0.299, 0.587, 0.114])
 _TO_YIQ = np.array([_LUMA, [0.595716, -0.274453, -0.321263], [0.211456, -0.522591, 0.311135]])
 _FROM_YIQ = np.linalg.inv(_TO_YIQ)
-
-
-class Stream(IntEnum):
-    """What random numbers are for. A number is never given to another purpose: old seeds would mean something else."""
-
-    MIRROR = 0
-    UPSIDE_DOWN = 1
-    QUARTER_TURNS = 2
-    CROP_AREA = 3
-    CROP_ASPECT = 4
-    CROP_X = 5
-    CROP_Y = 6
-    SHIFT_X = 7
-    SHIFT_Y = 8
-    ROTATE = 9
-    SHEAR_X = 10
-    SHEAR_Y = 11
-    ZOOM = 12
-    BRIGHTNESS = 13
-    CONTRAST = 14
-    SATURATION = 15
-    HUE = 16
-    GREY = 17
-    BLUR = 18
-    BLUR_SIGMA = 19
-    ERASE = 20
-    ERASE_AREA = 21
-    ERASE_ASPECT = 22
-    ERASE_X = 23
-    ERASE_Y = 24
-    MIX = 25
-    MIX_KIND = 26
-    MIX_SHARE = 27
-    MIX_ORDER = 28
-    MIX_X = 29
-    MIX_Y = 30
-    OPERATIONS = 32  # and those after it
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from genus.cnn.averaging import MovingAverage
-from genus.cnn.chance import Chance
+from genus.cnn.chance import Chance, Stream
 from genus.cnn.checkpoints import Task, read_checkpoint, write_checkpoint
 from genus.cnn.history import Epoch, History
 from genus.cnn.inference import logits_of_network
@@ -25,7 +25,6 @@ from genus.cnn.recipe import Recipe
 from genus.cnn.training_examples import Rows
 from genus.progress import Task as Job
 
-_ORDER, _STEP = 0, 1  # streams of chance
 _LOOK = 16  # steps between looks at the loss on an accelerator, which has to finish its work for that
 _BARS = "▁▂▃▄▅▆▇█"
 
@@ -116,7 +115,7 @@ class Run:
     def _batches(self) -> list[Rows]:
         """Deal the images into the batches of this epoch; all are as large as one another, or differ by one."""
         rows = self.lesson.rows
-        order = np.argsort(Chance.of(self.task.seed, self.epoch, rows).words(_ORDER), kind="stable")
+        order = np.argsort(Chance.of(self.task.seed, self.epoch, rows).words(Stream.ORDER), kind="stable")
         return [np.asarray(part, np.int64) for part in np.array_split(rows[order], self.n_batches)]
 
     def _seen(self, batches: list[Rows]) -> Iterator[Tensor]:
@@ -171,7 +170,9 @@ class Run:
         self.optimizer.zero_grad(set_to_none=True)
         team, place = self.around.team, self.around.place
         # what is left out by chance depends on the step alone, so that a resumed training leaves out the same
-        torch.manual_seed(int(Chance.of(self.task.seed, self._n_steps(), [team.rank]).words(_STEP)[0] >> 1))
+        torch.manual_seed(
+            int(Chance.of(self.task.seed, self._n_steps(), [team.rank]).words(Stream.STEP)[0] >> 1)
+        )
         measure = label_loss if self.lesson.several else class_loss
         total = torch.zeros((), device=place.device)
         parts = list(zip(images.chunk(self.parts), targets.chunk(self.parts), strict=True))

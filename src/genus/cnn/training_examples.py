@@ -10,15 +10,13 @@ from torch import Tensor
 
 from genus.cnn.augment import Augmenter
 from genus.cnn.augmentation import Augmentation
-from genus.cnn.chance import Chance
+from genus.cnn.chance import Chance, Stream
 from genus.cnn.mixing import Mixed, mix_maps
 from genus.cnn.pixels import PixelStore
 from genus.cnn.views import evaluation_view
 from genus.images.preprocess import Fit
 
 Rows = NDArray[np.int64]
-
-_VIEW, _MIRROR = 0, 1  # streams of chance
 
 
 class TrainingExamples(Protocol):
@@ -114,13 +112,13 @@ class ActivationExamples:
         """Return a view of each image, by chance, float32 (n, c, h, w)."""
         for rows in batches:
             chance = Chance.of(self.seed, epoch, rows)
-            which = (chance.uniform(_VIEW) * len(self.views)).astype(np.int64)
+            which = (chance.uniform(Stream.VIEW) * len(self.views)).astype(np.int64)
             found = np.empty((len(rows), *self.views[0].shape[1:]), np.float32)
             for number, view in enumerate(self.views):
                 chosen = np.flatnonzero(which == number)
                 found[chosen] = view[rows[chosen]]
             if self.augmentation.mirror != "off":
-                mirrored = np.flatnonzero(chance.happens(_MIRROR, 0.5))
+                mirrored = np.flatnonzero(chance.happens(Stream.VIEW_MIRROR, 0.5))
                 found[mirrored] = found[mirrored, :, :, ::-1]
             yield torch.from_numpy(found).to(device)
 
