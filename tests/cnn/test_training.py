@@ -34,8 +34,8 @@ def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 def test_it_learns_digits() -> None:
     net = network()
-    history = train_network(net, lesson(), replace(RECIPE, epochs=6), here())
-    assert history.stopped == "finished" and history.best == len(history.epochs) == 6
+    history = train_network(net, lesson(), replace(RECIPE, epochs=8), here())
+    assert history.stopped == "finished" and history.best == len(history.epochs) == 8
     losses = [epoch.loss for epoch in history.epochs]
     assert losses[-1] < losses[0] / 2
     assert (history.epochs[-1].validation_score or 0) > 0.85, "chance is 0.1"
@@ -215,7 +215,7 @@ def test_several_labels_an_image_are_learned_where_they_are_known(augmentation: 
     values = np.eye(10, dtype=np.int64)[codes]
     values[::7, 3] = -1
     net = network()
-    history = train_network(net, lesson(augmentation, targets=values), replace(RECIPE, epochs=12), here())
+    history = train_network(net, lesson(augmentation, targets=values), replace(RECIPE, epochs=16), here())
     assert (history.epochs[-1].validation_score or 0) > 0.93, (
         "nine of ten labels are absent: 0.9 says nothing"
     )
