@@ -17,7 +17,7 @@ def there_are(
     """Let PyTorch find these."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda > 0)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: cuda)
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (capability, 0))
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (capability, 0))
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "NVIDIA Something")
     monkeypatch.setattr(devices, "_has_mps", lambda: mps)
 
@@ -48,6 +48,12 @@ def test_and_for_processors_that_are(monkeypatch: pytest.MonkeyPatch, features: 
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: features, raising=False)
     assert choose_place("cpu").bf16 == bool(features)
     assert choose_place("cpu", "float32").name == "cpu, float32"
+
+
+@pytest.mark.parametrize("device", ["gpu", "cpu:x", "auto:3", ""])
+def test_a_device_that_makes_no_sense_is_refused(device: str) -> None:
+    with pytest.raises(ParameterError, match="device must be"):
+        choose_place(device)
 
 
 @pytest.mark.parametrize(

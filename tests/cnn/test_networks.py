@@ -212,3 +212,14 @@ def test_widths_are_those_asked_for() -> None:
     assert network("speedrun:8-16-32-48").n_features == 48
     assert network("resnet10:8-16-24-40").n_features == 40
     assert full_name("conv8-gap") == network("conv8-gap").name == "textbook:conv8-gap"
+
+
+@pytest.mark.parametrize("name", ["conv8-pool-gap", "speedrun", "resnet10"])
+def test_there_are_no_weights_for_what_begins_by_chance(name: str) -> None:
+    with pytest.raises(ParameterError, match=r"it begins by chance; there are no weights 'some\.pth' for it"):
+        make_network(name, 3, weights="some.pth")
+
+
+def test_a_network_that_does_not_fit_into_memory_is_refused() -> None:
+    with pytest.raises(ParameterError, match="such a network does not fit into memory"):
+        make_network("textbook", 10**13)

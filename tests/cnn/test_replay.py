@@ -12,7 +12,7 @@ from genus.cnn.replay import Replay
 from genus.errors import EngineError
 from genus.explain.evidence import log_odds
 from genus.explain.head_graph import head_function
-from genus.graph import SCORES
+from genus.graph import SCORES, GraphBuilder
 from genus.model_file import ModelFile
 from genus.predictor import built_in
 from photographs import photographs
@@ -102,6 +102,26 @@ def test_gradients_reach_every_layer() -> None:
     layers = [name for name in replay.names if name.startswith("clip")][::8]
     for found in replay.slopes(photographs(260)[6:7], layers, 985, several=False).values():
         assert np.isfinite(found.gradients).all() and np.abs(found.gradients).max() > 0
+
+
+@pytest.mark.parametrize("pad", ["SAME_UPPER", "SAME_LOWER", "VALID"])
+@pytest.mark.parametrize("side", [11, 12])
+def test_padding_that_follows_from_the_size(pad: str, side: int) -> None:
+    """Fine-tuned networks are written so."""
+    b, rng = GraphBuilder(), np.random.default_rng(0)
+    x = b.op("Transpose", b.op("Cast", "images", to=TensorProto.FLOAT), perm=[0, 3, 1, 2])
+    kernel = b.constant(rng.normal(size=(4, 3, 5, 4)).astype(np.float32))
+    x = b.op("Conv", x, kernel, strides=[2, 1], auto_pad=pad)
+    x = b.op("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2], auto_pad=pad)
+    b.output(x, "map", np.float32, ["N", 4, None, None])
+    b.output(b.op("GlobalMaxPool", x), "largest", np.float32, ["N", 4, 1, 1])
+    model = b.model([("images", np.uint8, ["N", side, side, 3])])
+    pixels = rng.integers(0, 256, (2, side, side, 3), np.uint8)
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    expected = session.run(["map", "largest"], {"images": pixels})
+    found = Replay(model.SerializeToString()).run(pixels, ["map", "largest"])
+    for name, values in zip(("map", "largest"), expected, strict=True):
+        np.testing.assert_allclose(found[name], values, rtol=1e-4, atol=1e-2)
 
 
 def test_it_says_what_it_cannot() -> None:

@@ -106,6 +106,30 @@ def test_a_damaged_checkpoint_is_an_error_that_names_it(tmp_path: Path, content:
         train_network(network(), lesson(), RECIPE, checkpoint(tmp_path, resume=True))
 
 
+def test_the_checkpoint_of_another_version_is_refused(tmp_path: Path) -> None:
+    train_network(network(), lesson(), replace(RECIPE, epochs=1), checkpoint(tmp_path))
+    found = torch.load(tmp_path / "net.checkpoint", weights_only=True)
+    torch.save({**found, "format": 1}, tmp_path / "net.checkpoint")
+    with pytest.raises(ModelFileError, match=r"net\.checkpoint: a checkpoint of another version of Genus"):
+        train_network(network(), lesson(), replace(RECIPE, epochs=1), checkpoint(tmp_path, resume=True))
+    del found["state"]["kept"]
+    torch.save(found, tmp_path / "net.checkpoint")
+    with pytest.raises(ModelFileError, match="damaged"):
+        train_network(network(), lesson(), replace(RECIPE, epochs=1), checkpoint(tmp_path, resume=True))
+
+
+def test_a_training_that_was_over_is_as_it_was(tmp_path: Path) -> None:
+    """Also one that the clock ended, and whose last checkpoint was due much later."""
+    net, again = network(), network(seed=9)
+    rarely = replace(checkpoint(tmp_path, seconds=0.5), every=1e9)
+    first = train_network(net, lesson(), replace(RECIPE, epochs=10_000), rarely)
+    assert first.stopped == "time"
+    resumed = train_network(
+        again, lesson(), replace(RECIPE, epochs=10_000), checkpoint(tmp_path, resume=True, seconds=1e6)
+    )
+    assert same(weights(net), weights(again)) and resumed.epochs == first.epochs
+
+
 def test_a_checkpoint_runs_nothing(tmp_path: Path) -> None:
     """A pickle that would run a program is not even opened."""
 
@@ -122,11 +146,28 @@ def test_a_checkpoint_runs_nothing(tmp_path: Path) -> None:
 def test_a_loss_that_is_no_number_ends_it_with_the_last_good_weights() -> None:
     net = network("conv8-pool-conv16-pool-flatten-dense32")
     huge = replace(RECIPE, optimizer="sgd", learning_rate=1e3, warmup=0.9, schedule="constant", averaging=0.0)
-    history = train_network(net, lesson(), replace(huge, epochs=200), here())
+    nobody = replace(lesson(), validation=np.zeros(0, np.int64))
+    history = train_network(net, nobody, replace(huge, epochs=200), here())
     assert history.stopped == "not finite"
-    assert "not a finite number at step" in history.notes[0]
+    assert "the loss is not a finite number a" in history.notes[0]
     assert history.best == len(history.epochs)
     assert all(bool(value.isfinite().all()) for value in net.state_dict().values())
+
+
+def test_nor_are_weights_good_that_say_no_number_of_the_validation_images() -> None:
+    """With one batch an epoch no step comes after them that would show it."""
+    net = network("conv8-pool-conv16-pool-flatten-dense32")
+    few = replace(lesson(), rows=np.arange(32))
+    huge = replace(RECIPE, optimizer="sgd", learning_rate=1e3, schedule="constant", averaging=0.0)
+    history = train_network(net, few, replace(huge, warmup=0.0, batch_size=32, epochs=20), here())
+    assert history.stopped == "not finite" and history.best == len(history.epochs) < 20
+    assert "is not a finite number after epoch" in history.notes[0]
+    assert np.isfinite(logits_of_network(net, few.examples, few.validation, here().place)).all()
+
+
+def test_a_score_that_is_no_number_is_none() -> None:
+    history = train_network(network(), replace(lesson(), judge=lambda _: float("nan")), RECIPE, here())
+    assert history.stopped == "finished" and {epoch.validation_score for epoch in history.epochs} == {None}
 
 
 def test_the_time_is_kept_and_the_rate_comes_down_as_it_runs_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -117,6 +117,25 @@ class TestThenAll:
         found = network(beside(WEAK, finetuned(depth="all", batch_size=12), refit=False).fit(X, y))
         assert found.how == "fine-tuned, its last blocks" and len(found.history["epochs"]) == 2
 
+    def test_what_the_clock_decided_holds_when_the_training_is_resumed(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        from genus.cnn import timing
+        from genus.estimators import activations
+
+        X, y = pictures(N, side=64, n_classes=3)
+        found, ticks = [], iter(range(0, 100_000, 100))
+        slow = SimpleNamespace(monotonic=lambda: float(next(ticks)))
+        for resume, an_image in ((False, 0.0), (True, 1000.0)):
+            monkeypatch.setattr(timing, "seconds_an_image", lambda *_, s=an_image: s)
+            wish = finetuned(epochs=1, checkpoint=tmp_path / "net.checkpoint", resume=resume)
+            model = beside(WEAK, wish, refit=False, time_budget=600.0).fit(X, y)
+            found.append((len(network(model).history["epochs"]), model.predict_proba(X)))
+            monkeypatch.setattr(activations, "time", slow)  # the second would have time for one view
+        assert (tmp_path / "net.checkpoint.deeper").exists()
+        assert found[0][0] == found[1][0]
+        np.testing.assert_array_equal(found[0][1], found[1][1])
+
     def test_without_time_for_an_epoch_it_is_left_out_and_that_is_said(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -262,3 +262,21 @@ def test_several_labels_are_compared_alike() -> None:
         named = head.predict_proba(won.learned.table.X) > 0.5
         assert (named == (won.learned.values == 1)).mean() > 0.8, "seven of ten labels are absent"
         assert row.mean_average_precision is not None and row.accuracy is None
+
+
+class TestBest:
+    """A network alone is never taken that names fewer images rightly than the frozen features do."""
+
+    @pytest.mark.parametrize(("n_wrong", "best"), [(4, FROZEN), (3, NETWORK), (2, NETWORK)])
+    def test_a_surer_network_is_taken_only_if_it_is_as_often_right(self, n_wrong: int, best: str) -> None:
+        contest = contest_of(*pictures(120))
+        judges = judges_of(contest)
+        y, n = judges.truth.codes, len(judges.rows)  # type: ignore[attr-defined]
+
+        def logits(n_wrong: int, sure: float) -> np.ndarray:
+            found = sure * np.eye(5, dtype=np.float32)[y]
+            found[:n_wrong] = np.roll(found[:n_wrong], 1, axis=1) / sure
+            return found
+
+        ways = [Way(FROZEN, None, *[logits(3, 1.0)] * 2), Way(NETWORK, None, *[logits(n_wrong, 3.0)] * 2)]
+        assert n > 15 and best_way(ways, judges).name == best

@@ -26,13 +26,14 @@ if TYPE_CHECKING:
 _SIDE = 1024  # of a picture that is written, in pixels, at most
 _COLUMNS = ("image", "label", "probability", "method", "left", "top", "right", "bottom", "score", "picture")
 _WAYS = {
+    "hidden": "by hidden pieces and random masks",
     "combined": "by several views, hidden pieces and random masks",
     "views": "by several views of each image, the whole and closer",
     "places": "by leaving out one place after the other of what the network saw",
     "linear": "by linearising the classifier at each image",
     "occlusion": "by hiding one piece of the picture after the other",
-    "grad-cam": "by gradients of the last layer's maps (Grad-CAM)",
-    "layer-cam": "by gradients at each place of a layer's maps (Layer-CAM)",
+    "grad-cam": "by gradients of {} maps (Grad-CAM)",
+    "layer-cam": "by gradients at each place of {} maps (Layer-CAM)",
 }
 
 
@@ -112,10 +113,11 @@ def explain(
     explainer = Explainer(
         predictor.model, method=method, layers=_numbers(layers), runtime=runtime, n_images=len(sources)
     )
-    wanted = None if classes is None else [name.strip() for name in classes.split(",")]
+    wanted = None if classes is None else list(dict.fromkeys(name.strip() for name in classes.split(",")))
     explainer.check_classes(wanted)
     data = None if examples is None else read_dataset(examples)
     near = None if data is None else explainer.examples(sources, data, progress=console)
+    is_new = not folder.exists()
     make_folder(folder)
     work = _Work(explainer, folder, model or "built in", arrays, data.origin if data else "")
     with console.task("explaining", total=len(sources), unit="images") as task:
@@ -125,9 +127,12 @@ def explain(
                 work.keep(found, source, number, () if near is None else near[number])
             except ImageError as error:
                 work.skipped.append(error)
-                console.say(f"Skipped {error}")
+                if len(sources) > 1:
+                    console.say(f"Skipped {error}")
             task.advance()
     if not work.rows:
+        if is_new:
+            folder.rmdir()  # nothing was written
         first = work.skipped[0]
         raise first if len(work.skipped) == 1 else DataError(f"none of the images can be read: {first}")
     work.finish()
@@ -198,7 +203,7 @@ class _Work:
             self.page,
             self._shown,
             model=self.model,
-            way=f"The evidence was found {_WAYS[self.explainer.method_]}.",
+            way=f"The evidence was found {_way(self.explainer)}.",
             n_more=self._n_images - len(self._shown),
             n_skipped=len(self.skipped),
             examples_of=self.examples_of,
@@ -209,6 +214,14 @@ class _Work:
 
         for one in found:
             yield f"{number:04d}-{folder_name(Path(source.name).stem)}-{folder_name(one.label)}"
+
+
+def _way(explainer: "Explainer") -> str:
+    """Say how the evidence was found."""
+    layers = explainer.layers_
+    whose = "the last layer's" if layers is None else f"layer {' and '.join(map(str, layers))}'s"
+    hides_only = explainer.method_ == "combined" and not explainer.looks_
+    return _WAYS["hidden" if hides_only else explainer.method_].format(whose)
 
 
 def _write_table(path: Path, rows: list[dict[str, Any]]) -> None:
@@ -236,7 +249,7 @@ def _tell(work: _Work, *, json: bool) -> None:
         for example in row.get("examples", ()):
             print_line(f"  like {example['image']}: {example['label']}, distance {example['distance']:.2f}")
     facts = [
-        ("Found", _WAYS[work.explainer.method_]),
+        ("Found", _way(work.explainer)),
         ("Written to", str(work.folder)),
         ("Page", str(work.page)),
     ]

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from genus.cli.console import Console
 from genus.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -118,6 +119,17 @@ def network_wish(
         checkpoint=Path(f"{model}{CHECKPOINT}"),
         resume=resume,
     )
+
+
+def tell_of_checkpoint(network: "NetworkOptions", console: Console) -> None:
+    """Say what becomes of an earlier training's checkpoint, or that there is none to go on from."""
+    there = network.checkpoint is not None and Path(network.checkpoint).exists()
+    if there and not network.resume:
+        console.say(
+            f"An earlier training left {network.checkpoint}; this one begins anew (--resume would go on)."
+        )
+    if network.resume and not there:
+        console.say(f"There is no {network.checkpoint} to go on from: this training begins anew.")
 
 
 def remove_checkpoints(model: Path) -> None:

@@ -20,6 +20,7 @@ from genus.cli.networks import (
     Resume,
     network_wish,
     remove_checkpoints,
+    tell_of_checkpoint,
 )
 from genus.cli.options import (
     MAX_PIXELS,
@@ -269,11 +270,14 @@ def train(
     _take_old(classifier, old, {**given, "dry_run": dry_run})
     if dry_run:
         return _show_plan(classifier.plan(dataset), json=json)
+    if network is not None:
+        tell_of_checkpoint(network, console)
     # the first partial_fit is a fit: so both ways are one
     classifier.partial_fit(dataset, unlabelled=unlabelled, progress=console, command=shlex.join(context.obj))
     if not is_helper():
         _save(classifier, dataset, model, page, force=force)
-        remove_checkpoints(model)
+        if network is not None:
+            remove_checkpoints(model)
         _show(classifier.result_, model, page, json=json)
 
 
@@ -360,13 +364,13 @@ def _save(
     result = classifier.result_
     sources = {source.name: source for source in dataset.sources}
     content = training_report(result, title=model.stem, model=str(model), sources=sources)
-    if result.judged is not None:
-        content = with_evidence(
-            content,
-            classifier.model_,
-            result.test,
-            scores=result.judged.uncalibrated_logits,
-            sources=sources,
-            runtime=classifier.runtime,
-        )
+    content = with_evidence(
+        content,
+        classifier.model_,
+        result.test,
+        # else the file's own: that of a network that has learned again, or of all images that were judged in turn
+        scores=None if result.judged is None else result.judged.uncalibrated_logits,
+        sources=sources,
+        runtime=classifier.runtime,
+    )
     write_report(content, page)

@@ -62,25 +62,36 @@ def choose_place(device: str = "auto", precision: PrecisionWish = "auto") -> Pla
     if precision not in ("auto", "float32", "bf16"):
         raise ParameterError(f"precision must be auto, float32 or bf16, not {precision!r}.")
     if kind == "auto":
+        if device != kind:
+            raise ParameterError(f"device must be auto alone, not {device!r}: it is found out which one.")
         kind = device = "cuda" if torch.cuda.is_available() else "mps" if _has_mps() else "cpu"
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": _has_mps()}
     if not available[kind]:
         there = ", ".join(name for name, is_there in available.items() if is_there)
         raise EngineError(f"PyTorch finds no {kind} device here; there is {there}.")
-    chosen = torch.device(device)
+    chosen = _device(device)
     if kind == "cuda" and chosen.index is not None and chosen.index >= torch.cuda.device_count():
         raise EngineError(f"there is no {device}; PyTorch finds {torch.cuda.device_count()} cards.")
-    return Place(chosen, _is_fast_with_bf16(kind) if precision == "auto" else precision == "bf16")
+    return Place(chosen, _is_fast_with_bf16(chosen) if precision == "auto" else precision == "bf16")
+
+
+def _device(name: str) -> torch.device:
+    try:
+        return torch.device(name)
+    except RuntimeError as error:
+        raise ParameterError(
+            f"device must be one of {', '.join(_KINDS)}, or cuda:N, not {name!r}."
+        ) from error
 
 
 def _has_mps() -> bool:
     return bool(torch.backends.mps.is_available())
 
 
-def _is_fast_with_bf16(kind: str) -> bool:
-    if kind == "cuda":
-        return torch.cuda.get_device_capability()[0] >= 8  # Ampere
-    if kind == "cpu":
+def _is_fast_with_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device)[0] >= 8  # Ampere
+    if device.type == "cpu":
         # older releases of PyTorch do not tell
         found: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
         return bool(found.get("amx_bf16") or found.get("avx512_bf16"))

@@ -37,6 +37,17 @@ class Epoch:
         return cls(**values)
 
 
+def score_in_words(score: float) -> str:
+    """Write a score as a share in per cent; one that is no share, such as a log-loss below 0, as it is.
+
+    Examples
+    --------
+    >>> score_in_words(0.95), score_in_words(-0.35)
+    ('95.0%', '-0.350')
+    """
+    return f"{score:.1%}" if 0 <= score <= 1 else f"{score:.3f}"
+
+
 @dataclass(frozen=True, slots=True)
 class History:
     """A whole training.
@@ -69,7 +80,7 @@ class History:
     @property
     def taken(self) -> Epoch | None:
         """The epoch whose weights were taken; None if there was none."""
-        return self.epochs[max(0, self.best - 1)] if self.epochs else None
+        return self.epochs[self.best - 1] if self.best else None
 
     def then(self, other: "History") -> "History":
         """Return this training and one that went on with what it had taken, as one."""

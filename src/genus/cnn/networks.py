@@ -7,7 +7,7 @@ from importlib import util
 from typing import TYPE_CHECKING
 
 from genus.cnn.spec import NetworkSpec
-from genus.errors import MissingExtraError, ParameterError
+from genus.errors import EngineError, MissingExtraError, ParameterError
 from genus.registry import Registry
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def make_network(
     MissingExtraError
         PyTorch is not installed.
     ParameterError
-        There is no such network, or it cannot be made so.
+        There is no such network, it cannot be made so, or it does not fit into memory.
 
     Examples
     --------
@@ -76,8 +76,15 @@ def make_network(
         raise ParameterError(f"a network needs at least one class, not {n_classes}.")
     spec = NetworkSpec(full_name(name), n_classes, size)
     factory = NETWORKS.get(spec.family)
-    with _drawing(random_state):
-        network: Network = factory(spec, weights)
+    try:
+        with _drawing(random_state):
+            network: Network = factory(spec, weights)
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "allocate" not in str(error):
+            raise
+        raise ParameterError(
+            f"{name}, {n_classes} classes: such a network does not fit into memory."
+        ) from error
     return network
 
 
@@ -114,9 +121,15 @@ def require_torch(what: str) -> None:
     ------
     MissingExtraError
         Saying that `what`, the subject of a sentence, needs it.
+    EngineError
+        It is installed, and cannot be loaded.
     """
     if util.find_spec("torch") is None:
         raise MissingExtraError(what, "cnn")
+    try:
+        import torch  # noqa: F401  # what follows needs it in any case
+    except (ImportError, OSError) as error:
+        raise EngineError(f"PyTorch is installed, but cannot be loaded: {error}. Install it anew.") from error
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """Several processes that train one network together, as `torchrun` starts them: on several cards, or machines.
 
 Each takes its share of every batch; gradients, and the sums behind batch normalisation, are added up over all, so that
-the result is that of one process, up to rounding.
+the result is that of one process, up to rounding; save for what is left out by chance, and that images are mixed only
+with those in the same process.
 """
 
 import os

@@ -28,6 +28,10 @@ _BETWEEN = {
 _WHOLE = ("epochs", "batch_size", "accumulate")
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """How a network is trained.
@@ -37,7 +41,7 @@ class Recipe:
     epochs : int, default 20
         How often every image is seen, 1 to 10,000.
     batch_size : int, default 64
-        Images a step. The last batch of an epoch is no smaller than the others: all are equal, or differ by one.
+        Images a step, about: an epoch has as many batches as come nearest to it, all equal, or different by one.
     accumulate : int, default 1
         Into how many parts a batch is cut, one after the other, where it does not fit into memory. Gradients add up to
         those of the whole batch, save that batch normalisation sees the parts.
@@ -49,7 +53,7 @@ class Recipe:
     head_rate, bias_rate : float, default 1
         The classifier's learning rate, and that of the biases of normalisations, in parts of it.
     momentum : float, default 0.9
-        Of "sgd".
+        Of "sgd"; with "adamw" how slowly the mean of the gradients forgets.
     weight_decay : float, default 1e-2
         On kernels and matrices only, not on biases nor normalisations. With "sgd" it is scaled by the learning rate,
         too.
@@ -114,8 +118,8 @@ class Recipe:
     def __post_init__(self) -> None:
         for name, (low, high) in _BETWEEN.items():
             value = getattr(self, name)
-            kind = int if name in _WHOLE else (int, float)
-            if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
+            fits = _is_number(value) and (name not in _WHOLE or isinstance(value, int))
+            if not fits or not low <= value <= high:
                 raise ParameterError(f"{name} must be from {low:g} to {high:g}, not {value!r}.")
         for name, choices in (("optimizer", get_args(Optimizer)), ("schedule", get_args(Schedule))):
             if getattr(self, name) not in choices:
@@ -124,11 +128,11 @@ class Recipe:
                 )
         if self.class_weight not in (None, "balanced"):
             raise ParameterError(f"class_weight must be 'balanced' or None, not {self.class_weight!r}.")
-        if self.patience is not None and self.patience < 1:
+        if self.patience is not None and not (type(self.patience) is int and self.patience >= 1):
             raise ParameterError(
                 f"patience must be a number of epochs from 1 on, or None, not {self.patience!r}."
             )
-        if self.clip is not None and not self.clip > 0:
+        if self.clip is not None and not (_is_number(self.clip) and self.clip > 0):
             raise ParameterError(f"clip must be above 0, or None, not {self.clip!r}.")
 
     def rate(self, progress: float) -> float:

@@ -78,20 +78,38 @@ def _reduction(function: Callable[..., Tensor]) -> Operator:
     return run
 
 
-def _padding(attributes: Attributes, spatial: int) -> tuple[list[int], bool]:
+def _padding(attributes: Attributes, sides: Sequence[int], kernel: Sequence[int]) -> tuple[list[int], bool]:
     """Return what to put before and after each axis, as PyTorch wants it, and whether there is anything."""
-    if attributes.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID", "NOTSET", "VALID"):
-        raise ValueError("auto_pad is not supported")
+    spatial = len(sides)
     pads = list(attributes.get("pads", [0] * 2 * spatial))
+    wish = attributes.get("auto_pad", b"NOTSET")
+    wish = wish.decode() if isinstance(wish, bytes) else wish
+    if wish in ("SAME_UPPER", "SAME_LOWER"):
+        pads = _same_pads(attributes, sides, kernel, upper=wish == "SAME_UPPER")
+    elif wish not in ("NOTSET", "VALID"):
+        raise ValueError(f"auto_pad {wish} is not supported")
     before, after = pads[:spatial], pads[spatial:]
     last_first = [side for axis in reversed(range(spatial)) for side in (before[axis], after[axis])]
     return last_first, any(pads)
 
 
+def _same_pads(
+    attributes: Attributes, sides: Sequence[int], kernel: Sequence[int], *, upper: bool
+) -> list[int]:
+    """Return what to add so that as many places come out as strides fit; the odd one goes last, or first."""
+    strides, dilations = (list(attributes.get(name, [1] * len(sides))) for name in ("strides", "dilations"))
+    less, more = [], []
+    for side, k, stride, dilation in zip(sides, kernel, strides, dilations, strict=True):
+        total = max((-(-side // stride) - 1) * stride + dilation * (k - 1) + 1 - side, 0)
+        less.append(total // 2)
+        more.append(total - total // 2)
+    return [*less, *more] if upper else [*more, *less]
+
+
 def _conv(values: Inputs, attributes: Attributes) -> Tensor:
     x, kernel = _given(values, 0), _given(values, 1)
     spatial = kernel.ndim - 2
-    pads, any_ = _padding(attributes, spatial)
+    pads, any_ = _padding(attributes, x.shape[2:], kernel.shape[2:])
     convolve = {1: torch.conv1d, 2: torch.conv2d, 3: torch.conv3d}[spatial]
     return convolve(
         functional.pad(x, pads) if any_ else x,
@@ -106,7 +124,7 @@ def _conv(values: Inputs, attributes: Attributes) -> Tensor:
 def _pool(values: Inputs, attributes: Attributes, *, largest: bool) -> Tensor:
     x, kernel = _given(values, 0), list(attributes["kernel_shape"])
     strides, ceil = list(attributes.get("strides", [1] * len(kernel))), bool(attributes.get("ceil_mode", 0))
-    pads, any_ = _padding(attributes, len(kernel))
+    pads, any_ = _padding(attributes, x.shape[2:], kernel)
     if largest:
         x = functional.pad(x, pads, value=-torch.inf) if any_ else x
         return functional.max_pool2d(x, kernel, strides, ceil_mode=ceil)
@@ -267,6 +285,11 @@ def _global_average(values: Inputs, attributes: Attributes) -> Tensor:
     return _given(values, 0).mean(dim=(2, 3), keepdim=True)
 
 
+def _global_max(values: Inputs, attributes: Attributes) -> Tensor:
+    x = _given(values, 0)
+    return x.amax(dim=tuple(range(2, x.ndim)), keepdim=True)
+
+
 def _transpose(values: Inputs, attributes: Attributes) -> Tensor:
     x = _given(values, 0)
     return x.permute(list(attributes.get("perm", reversed(range(x.ndim)))))
@@ -310,6 +333,7 @@ OPERATORS: dict[str, Operator] = {
     "Gelu": _elementwise(functional.gelu),
     "Gemm": _gemm,
     "GlobalAveragePool": _global_average,
+    "GlobalMaxPool": _global_max,
     "Greater": _elementwise(torch.gt),
     "HardSigmoid": _hard_sigmoid,
     "HardSwish": _elementwise(functional.hardswish),

@@ -15,7 +15,7 @@ from torch import nn
 
 from genus.cnn.layers import BatchNorm, GlobalAveragePool, Residual, conv_norm
 from genus.cnn.network import Network
-from genus.cnn.spec import NetworkSpec
+from genus.cnn.spec import NetworkSpec, check_weights
 from genus.cnn.widths import parse_widths
 
 WIDTHS = (64, 128, 256, 512)
@@ -31,8 +31,9 @@ def residual(spec: NetworkSpec, weights: str | None = None) -> Network:
     Raises
     ------
     ParameterError
-        The widths cannot be understood, or the pictures are too small.
+        The widths cannot be understood, the pictures are too small, or weights are named: there are none.
     """
+    check_weights(spec, weights)
     size = spec.size_or(NATIVE_SIZE, smallest=_SMALLEST)
     widths = parse_widths(spec, WIDTHS, n_stages=len(WIDTHS))
     body: OrderedDict[str, nn.Module] = OrderedDict(stem=_stem(size, widths[0]))

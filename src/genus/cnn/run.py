@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from torch.nn.parallel import DistributedDataParallel
 from genus.cnn.averaging import MovingAverage
 from genus.cnn.chance import Chance, Stream
 from genus.cnn.checkpoints import Task, read_checkpoint, write_checkpoint
-from genus.cnn.history import Epoch, History
+from genus.cnn.history import Epoch, History, score_in_words
 from genus.cnn.inference import logits_of_network
 from genus.cnn.lesson import Circumstances, Lesson
 from genus.cnn.losses import balanced_weights, class_loss, label_loss
@@ -23,10 +24,12 @@ from genus.cnn.network import Network
 from genus.cnn.optimizers import make_optimizer, set_rates
 from genus.cnn.recipe import Recipe
 from genus.cnn.training_examples import Rows
+from genus.errors import ModelFileError
 from genus.progress import Task as Job
 
 _LOOK = 16  # steps between looks at the loss on an accelerator, which has to finish its work for that
 _BARS = "▁▂▃▄▅▆▇█"
+_POINTS = 12  # of the curve: it stands in one line with the bar and the time that is left
 
 
 class Run:
@@ -68,7 +71,11 @@ class Run:
         self.earlier, self.begun = 0.0, time.monotonic()
         self.written = self.begun
         if around.resume and around.checkpoint is not None and around.checkpoint.exists():
-            self._take_up(read_checkpoint(around.checkpoint, task))
+            state = read_checkpoint(around.checkpoint, task)
+            try:
+                self._take_up(state)
+            except (KeyError, TypeError, ValueError, RuntimeError) as error:
+                raise ModelFileError(f"{around.checkpoint}: no checkpoint of Genus, or damaged.") from error
 
     @property
     def seconds(self) -> float:
@@ -83,6 +90,8 @@ class Run:
             self._show(job)
             while not self.stopped and self.epoch < self.recipe.epochs:
                 self._one_epoch(job)
+        if self.around.checkpoint is not None and self.around.team.leads:
+            self._write(self.around.checkpoint)  # what follows from it must follow again
         self._load(self.kept)
         return History(
             tuple(self.epochs),
@@ -175,7 +184,8 @@ class Run:
         )
         measure = label_loss if self.lesson.several else class_loss
         total = torch.zeros((), device=place.device)
-        parts = list(zip(images.chunk(self.parts), targets.chunk(self.parts), strict=True))
+        n_parts = min(self.parts, max(1, n // team.size))  # as many in each process: they meet in every part
+        parts = list(zip(images.tensor_split(n_parts), targets.tensor_split(n_parts), strict=True))
         for number, (some, wanted) in enumerate(parts, start=1):
             with self._together(last=number == len(parts)), _precision(place.device.type, bf16=place.bf16):
                 logits = self.model(some)
@@ -202,13 +212,16 @@ class Run:
         for loss in losses:
             self.looked += 1
             if not math.isfinite(loss):
-                self.stopped = "not finite"
-                self.notes.append(
-                    f"the loss is not a finite number at step {self.looked} (epoch {self.epoch + 1}): training "
-                    f"ended there, with the weights of epoch {self.best}. Try a lower learning rate."
-                )
+                self._give_up(f"is not a finite number at step {self.looked} (epoch {self.epoch + 1})")
                 return
             self.loss_sum += loss
+
+    def _give_up(self, what: str) -> None:
+        """End, with the last good weights."""
+        self.stopped = "not finite"
+        self.notes.append(
+            f"the loss {what}: training ended there, with the weights of epoch {self.best}. Try a lower learning rate."
+        )
 
     def _n_steps(self) -> int:
         return self.epoch * self.n_batches + self.batch
@@ -219,11 +232,15 @@ class Run:
         if self.stopped == "not finite" or not self.batch:
             return
         loss, score = self._validated()
+        weights = self._weights()
+        if not (loss is None or math.isfinite(loss)) or not all(w.isfinite().all() for w in weights.values()):
+            self._give_up(f"is not a finite number after epoch {self.epoch + 1}")
+            return
         rate = self.recipe.rate(min(1.0, self._share_done()))
         row = Epoch(self.epoch + 1, self.loss_sum / self.batch, rate, round(self.seconds, 3), loss, score)
         self.epochs.append(row)
         if self.recipe.patience is None or score is None or score > self.best_score:
-            self.best, self.kept = row.number, self._weights()
+            self.best, self.kept = row.number, weights
             self.best_score = -math.inf if score is None else score
         elif row.number - self.best >= self.recipe.patience:
             self.stopped = self.stopped or "no better for a while"
@@ -231,7 +248,7 @@ class Run:
         self._write_if_due()
 
     def _validated(self) -> tuple[float | None, float | None]:
-        """Return loss and score on the validation images, as they are."""
+        """Return loss and score on the validation images, as they are; None where there is none."""
         rows, team = self.lesson.validation, self.around.team
         if not len(rows):
             return None, None
@@ -244,7 +261,8 @@ class Run:
         if not self.lesson.several:
             targets = nn.functional.one_hot(targets.long(), self.network.n_classes).float()
         loss = float(measure(torch.from_numpy(logits), targets, smoothing=0.0, weights=None)) / len(rows)
-        return loss, self.lesson.judge(logits)
+        score = self.lesson.judge(logits) if math.isfinite(loss) else math.nan
+        return loss, None if math.isnan(score) else score
 
     def _weights(self) -> dict[str, Tensor]:
         """Copy the weights that would be used now."""
@@ -259,17 +277,23 @@ class Run:
             return
         last = self.epochs[-1]
         curve = [row.loss if row.validation_score is None else row.validation_score for row in self.epochs]
-        score = "" if last.validation_score is None else f", validation {last.validation_score:.1%}"
+        score = (
+            "" if last.validation_score is None else f", validation {score_in_words(last.validation_score)}"
+        )
         job.show(f"{sparkline(curve)} epoch {last.number}: loss {last.loss:.3f}{score}")
 
     def _write_if_due(self) -> None:
         path = self.around.checkpoint
-        if path is None or not self.around.team.leads:
+        if path is None or not self.around.team.leads or time.monotonic() - self.written < self.around.every:
             return
-        if time.monotonic() - self.written >= self.around.every:
-            self._look()
-            write_checkpoint(path, self.task, self._state())
-            self.written = time.monotonic()
+        if self.unseen and self.around.team.size > 1:
+            return  # to look at losses takes all processes, and they will in a few steps
+        self._look()
+        self._write(path)
+
+    def _write(self, path: Path) -> None:
+        write_checkpoint(path, self.task, self._state())
+        self.written = time.monotonic()
 
     def _state(self) -> dict[str, Any]:
         return {
@@ -315,4 +339,4 @@ def sparkline(values: list[float]) -> str:
     """
     low, high = min(values), max(values)
     span = max(high - low, 1e-12)
-    return "".join(_BARS[min(7, int(8 * (value - low) / span))] for value in values[-40:])
+    return "".join(_BARS[min(7, int(8 * (value - low) / span))] for value in values[-_POINTS:])

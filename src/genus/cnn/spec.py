@@ -71,3 +71,9 @@ class NetworkSpec:
     def from_dict(cls, values: dict[str, Any]) -> "NetworkSpec":
         """Read what `to_dict` wrote."""
         return cls(**values)
+
+
+def check_weights(spec: NetworkSpec, weights: str | None) -> None:
+    """Raise a ParameterError if weights are wanted of a network that begins by chance."""
+    if weights not in (None, "random"):
+        raise ParameterError(f"{spec.name}: it begins by chance; there are no weights {weights!r} for it.")

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from genus.cnn.layers import BatchNorm, GlobalMaxPool, Scale
 from genus.cnn.network import Network
-from genus.cnn.spec import NetworkSpec
+from genus.cnn.spec import NetworkSpec, check_weights
 from genus.cnn.widths import parse_widths
 
 WIDTHS = (64, 256, 256)
@@ -36,8 +36,9 @@ def speedrun(spec: NetworkSpec, weights: str | None = None) -> Network:
     Raises
     ------
     ParameterError
-        The widths cannot be understood, or the pictures are too small.
+        The widths cannot be understood, the pictures are too small, or weights are named: there are none.
     """
+    check_weights(spec, weights)
     widths = parse_widths(spec, WIDTHS)
     size = spec.size_or(NATIVE_SIZE, smallest=max(_SMALLEST, 2 ** len(widths) + _KERNEL - 1))
     whiten = WhiteningConv()
@@ -66,7 +67,8 @@ class WhiteningConv(nn.Conv2d):
         self.weight.requires_grad_(False)
 
     def prepare(self, x: Tensor) -> None:
-        """Make the filters of normalised pictures (n, 3, h, w)."""
+        """Make the filters of normalised pictures (n, 3, h, w); of as many as have enough patches."""
+        x = x[:: 1 + x.shape[0] * x.shape[2] * x.shape[3] // (2 * _MAX_PATCHES)]
         patches = x.float().unfold(2, _KERNEL, 1).unfold(3, _KERNEL, 1)  # (n, 3, h', w', k, k)
         patches = patches.permute(0, 2, 3, 1, 4, 5).reshape(-1, 3 * _KERNEL**2)
         patches = patches[:: 1 + len(patches) // _MAX_PATCHES].double()

@@ -11,7 +11,7 @@ from torch import nn
 
 from genus.cnn.layers import BatchNorm, GlobalAveragePool, conv_norm
 from genus.cnn.network import Network
-from genus.cnn.spec import NetworkSpec
+from genus.cnn.spec import NetworkSpec, check_weights
 from genus.cnn.textbook_words import Word, parse
 from genus.errors import ParameterError
 
@@ -25,8 +25,10 @@ def textbook(spec: NetworkSpec, weights: str | None = None) -> Network:
     Raises
     ------
     ParameterError
-        The description cannot be understood, or a layer shrinks the pictures to nothing.
+        The description cannot be understood, a layer shrinks the pictures to nothing, or weights are named: there are
+        none.
     """
+    check_weights(spec, weights)
     size = spec.size_or(NATIVE_SIZE)
     words = parse(spec.details or DEFAULT)
     end = next(place for place, word in enumerate(words) if word.kind in ("flatten", "gap"))

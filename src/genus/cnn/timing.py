@@ -21,7 +21,8 @@ def seconds_an_image(network: Network, place: Place, batch_size: int) -> float:
     Parameters
     ----------
     network : Network
-        It is left with gradients, and with weights as they were.
+        Its weights stay as they were; it is left in training mode on the place's device, with gradients and with other
+        statistics in its normalisations: give a copy of one that is still needed.
     place : Place
     batch_size : int
         As many images are tried only where a few are too quick to tell.

@@ -34,14 +34,18 @@ def train_network(
     Raises
     ------
     DataError
-        The checkpoint is of another training, or the loss is not finite from the first step on.
+        The checkpoint is of another training.
+    ModelFileError
+        The checkpoint is damaged.
+    OutputError
+        A checkpoint cannot be written.
 
     Notes
     -----
     All that is random follows from the seed, the epoch, the step and the image, so that a training which was killed and
     resumed gives the same numbers, on the same machine.
     """
-    task = Task(data, network.spec.to_dict(), recipe.to_dict(), seed)
+    task = Task(data, network.spec.to_dict(), recipe.to_dict(), seed, lesson.examples.n_views)
     place = around.place
     network.to(place.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # it has that
     begun = time.monotonic()

@@ -22,6 +22,10 @@ Rows = NDArray[np.int64]
 class TrainingExamples(Protocol):
     """Images by their rows."""
 
+    @property
+    def n_views(self) -> int:
+        """How many views of each image were computed beforehand; 0: pictures are seen anew each time."""
+
     def seen(self, batches: Iterable[Rows], epoch: int, device: torch.device) -> Iterator[Tensor]:
         """Return batch after batch as it is seen in an epoch of training."""
 
@@ -63,6 +67,11 @@ class PixelExamples:
         self.fit = fit
         self.n_classes = n_classes
         self._augmenter = Augmenter(augmentation, side, fit=fit, seed=seed)
+
+    @property
+    def n_views(self) -> int:
+        """0: each picture is augmented anew in each epoch."""
+        return 0
 
     def seen(self, batches: Iterable[Rows], epoch: int, device: torch.device) -> Iterator[Tensor]:
         """Return augmented pictures, uint8 (n, 3, side, side)."""
@@ -107,6 +116,11 @@ class ActivationExamples:
         self.augmentation = augmentation
         self.seed = seed
         self.n_classes = n_classes
+
+    @property
+    def n_views(self) -> int:
+        """How many there are of each image."""
+        return len(self.views)
 
     def seen(self, batches: Iterable[Rows], epoch: int, device: torch.device) -> Iterator[Tensor]:
         """Return a view of each image, by chance, float32 (n, c, h, w)."""

@@ -188,14 +188,17 @@ def best_way(ways: Sequence[Way], judges: Judges) -> Way:
     """Return the one with the least log-loss of those that are not clearly worse than the best by the metric.
 
     Clearly: by more than two standard errors of the difference, image by image. The metric of a few hundred images
-    says little about ways that differ in a few of their answers; how sure they are of all says more.
+    says little about ways that differ in a few of their answers; how sure they are of all says more. A network alone
+    must in any case be no worse than the frozen features; a pool has these in it.
     """
     truth, metric = judges.truth, judges.metric
     gains = [truth.gains(metric, way.logits) for way in ways]
     first = int(np.argmax([gain(metric, judges.score(way.logits)) for way in ways]))
     close = []
     for way, own in zip(ways, gains, strict=True):
-        behind = gains[first] - own
+        behind, before = gains[first] - own, gains[0] - own  # the frozen features come first
+        if way.name == NETWORK and before.mean() > 0:
+            continue
         if behind.mean() <= _CLEARLY * behind.std() / np.sqrt(len(behind)):
             close.append(way)
     return min(close, key=lambda way: truth.log_loss(way.logits))

@@ -55,7 +55,7 @@ class NetworkOptions:
     Raises
     ------
     ParameterError
-        The depth is none of the three.
+        The depth is none of the three, or a value is of the wrong kind.
     """
 
     network: str = FINETUNE
@@ -75,6 +75,12 @@ class NetworkOptions:
     def __post_init__(self) -> None:
         if self.depth not in DEPTHS:
             raise ParameterError(f"depth must be one of {', '.join(DEPTHS)}, not {self.depth!r}.")
+        for name in ("size", "epochs", "batch_size", "patience"):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+                raise ParameterError(f"{name} must be a whole number or None, not {value!r}.")
+        if self.recipe is not None and not isinstance(self.recipe, Mapping):
+            raise ParameterError(f"recipe must be a mapping of names to values, not {self.recipe!r}.")
 
     @classmethod
     def of(cls, wish: "str | NetworkOptions | None") -> "NetworkOptions | None":

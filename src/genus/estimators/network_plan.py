@@ -293,9 +293,11 @@ def _changed(recipe: "Recipe", options: NetworkOptions) -> "Recipe":
         if (value := getattr(options, name)) is not None:
             changes[name] = value
     if options.augment is not None:
+        changes["augmentation"] = options.augment
+    if isinstance(changes.get("augmentation"), str):
         from genus.cnn.augmentation import parse_augmentation
 
-        changes["augmentation"] = parse_augmentation(options.augment)
+        changes["augmentation"] = parse_augmentation(changes["augmentation"])
     if changes.get("learning_rate", 1) == 0:
         raise ParameterError("the learning rate must be above 0: nothing would be learned.")
     return type(recipe).from_dict({**recipe.to_dict(), **changes})

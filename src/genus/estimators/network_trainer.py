@@ -26,6 +26,7 @@ from genus.images.preprocess import Preprocess
 from genus.progress import Progress
 
 if TYPE_CHECKING:
+    from genus.cnn.checkpoints import Task
     from genus.cnn.devices import Place
     from genus.cnn.history import History
     from genus.cnn.lesson import Judge, Lesson
@@ -203,6 +204,8 @@ class NetworkTrainer:
         then = self.plan.then_all
         if then == "never" or history.stopped in ("time", "not finite"):
             return 0
+        if (earlier := self._epochs_begun()) is not None:
+            return earlier
         most = deeper_recipe(self.plan.recipe).epochs
         if then == "always":
             return most
@@ -219,9 +222,25 @@ class NetworkTrainer:
             )
         return found
 
+    def _epochs_begun(self) -> int | None:
+        """Return for how many epochs all of it was to be trained before this process; None if that was still open."""
+        deeper = self._task_begun(".deeper")
+        if deeper is not None:
+            return int(deeper.recipe["epochs"])
+        return None if self._task_begun(".all") is None else 0
+
+    def _task_begun(self, name: str = "") -> "Task | None":
+        """Return what a training that is to be resumed was of, if it had begun: what the clock decided then holds."""
+        from genus.cnn.checkpoints import read_task
+
+        path = self._checkpoint(name)
+        return read_task(path) if self.options.resume and path is not None and path.exists() else None
+
     def _is_better(self, deeper: "History", before: "History") -> bool:
         """Say whether all of the network did better on the validation images than its last blocks had."""
         new, old = deeper.taken, before.taken
+        from genus.cnn.history import score_in_words
+
         if new is None or old is None or deeper.stopped == "not finite":
             return False
         if new.validation_score is None or old.validation_score is None:
@@ -230,8 +249,9 @@ class NetworkTrainer:
         less = (new.validation_loss or 0.0) < (old.validation_loss or 0.0)
         better = new.validation_score > old.validation_score or (as_good and less)
         self.notes.append(
-            f"all of it was trained after its last blocks: {new.validation_score:.2%} after "
-            f"{old.validation_score:.2%} in validation, so {'it' if better else 'the network before that'} is taken"
+            f"all of it was trained after its last blocks: {score_in_words(new.validation_score)} after "
+            f"{score_in_words(old.validation_score)} in validation, so "
+            f"{'it' if better else 'the network before that'} is taken"
         )
         return better
 
@@ -255,14 +275,14 @@ class NetworkTrainer:
         plan, augmentation, prefix = self.plan, self.plan.recipe.augmentation, self.prefix
         if prefix is None:
             return self._pictures()
-        begun = time.perf_counter()
+        begun, earlier = time.perf_counter(), self._task_begun()
         views = compute_activations(
             self._pixels(),
             prefix,
             Augmenter(augmentation, plan.size, seed=self.seed),
-            plan.n_views,
+            plan.n_views if earlier is None else max(1, earlier.n_views),
             rows=np.flatnonzero(~self.learned.division.marked_test),
-            seconds=seconds,
+            seconds=seconds if earlier is None else None,
             runtime=self.runtime,
             progress=self.progress,
         )
@@ -355,8 +375,7 @@ def planned_network(plan: NetworkPlan, n_classes: int, *, seed: int) -> "Network
     from genus.cnn.networks import make_network
 
     whole = make_network(plan.network, n_classes, size=plan.size, random_state=seed)
-    if plan.is_pretrained:
-        set_stochastic_depth(whole, plan.recipe.stochastic_depth)
+    set_stochastic_depth(whole, plan.recipe.stochastic_depth)
     return whole
 
 

@@ -17,6 +17,7 @@ _STEP = 0.02  # of a finite difference, in parts of the largest feature
 _ROWS = 512  # at once
 _LEAST = 1e-300
 _SOME = 4  # rows of chance
+_ALIKE = 0.5  # of the means' length, that mirroring may change
 _NOTHING = 1e-4  # of a score's size, that rounding alone may change
 
 
@@ -59,6 +60,32 @@ def goes_by_map(score: Score, n_features: int, n_channels: int) -> bool:
     scores = score(rows)
     apart = np.abs(scores[:_SOME] - scores[_SOME:]).max()
     return bool(apart > _NOTHING * max(1.0, float(np.abs(scores).max())))
+
+
+def begins_with_means(embedding: Rows, feature_map: Maps) -> bool:
+    """Say whether the first features are the means of the last feature map; networks that flatten it have others.
+
+    Parameters
+    ----------
+    embedding : (n, d) float32
+    feature_map : (n, d0, h, w) float32
+        Of the same n pictures, at least one.
+
+    Notes
+    -----
+    Not to the last digit: features may be averaged with those of the mirrored picture, the map is of one.
+
+    Examples
+    --------
+    >>> maps = np.random.default_rng(0).random((2, 5, 4, 4), np.float32)
+    >>> begins_with_means(maps.mean((2, 3)), maps), begins_with_means(maps.max((2, 3)), maps)
+    (True, False)
+    """
+    n_channels = feature_map.shape[1]
+    if embedding.shape[1] < n_channels:
+        return False
+    means = feature_map.mean(axis=(2, 3))
+    return bool(np.linalg.norm(embedding[:, :n_channels] - means) <= _ALIKE * np.linalg.norm(means))
 
 
 def by_leaving_out(score: Score, embedding: Rows, feature_map: Maps, codes: NDArray[np.int64]) -> Maps:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from genus.data.dataset import Dataset
 from genus.errors import ParameterError
-from genus.explain.evidence import by_leaving_out, by_linearising, goes_by_map, log_odds
+from genus.explain.evidence import begins_with_means, by_leaving_out, by_linearising, goes_by_map, log_odds
 from genus.explain.examples import Example, nearest_examples
 from genus.explain.explanation import Explanation
 from genus.explain.gradients import GradientMaps
@@ -66,6 +66,10 @@ class Explainer:
     ----------
     method_ : str
         What "auto" stands for.
+    layers_ : tuple of int or None
+        Whose maps the gradients are of, where they were named.
+    looks_ : bool
+        Whether the network's feature map is looked at.
     n_runs_ : int
         How many predictions an image costs.
 
@@ -107,6 +111,7 @@ class Explainer:
         self.method_ = "combined" if method == "auto" else method
         if layers is not None and self.method_ not in _GRADIENTS:
             raise ParameterError(f"layers are for {' and '.join(_GRADIENTS)}, not for {method!r}.")
+        self.layers_ = None if layers is None else tuple(layers)
         self.model = model
         self.runtime = runtime or Runtime()
         self._head = head_function(model)
@@ -114,16 +119,14 @@ class Explainer:
         outputs = ["probabilities", "logits", "embedding", *["feature_map"] * has_map]
         n_runs = n_images * _RUNS.get(self.method_, 1)
         self._run = model.open(engine=self.runtime.engine, outputs=outputs, n_images=n_runs)
-        self._has_map = has_map and self.method_ in (*_LOOKS, "combined") and self._goes_by_map()
-        if self.method_ in _LOOKS and not self._has_map:
+        self.looks_ = has_map and self.method_ in (*_LOOKS, "combined") and self._goes_by_map()
+        if self.method_ in _LOOKS and not self.looks_:
             raise ParameterError(
-                f"method={method!r}: this model has no feature map to look at, or does not go by it. "
+                f"method={method!r}: this model has no feature map to look at, or does not go by its means. "
                 "Take auto or occlusion."
             )
         self._gradients = GradientMaps(model, method, layers) if self.method_ in _GRADIENTS else None
-        self.n_runs_ = (
-            _RUNS.get(self.method_, 1) - (self.method_ == "combined" and not self._has_map) * N_VIEWS
-        )
+        self.n_runs_ = _RUNS.get(self.method_, 1) - (self.method_ == "combined" and not self.looks_) * N_VIEWS
 
     def explain(
         self, image: Any, *, classes: Sequence[str] | None = None, top: int = 1
@@ -152,7 +155,9 @@ class Explainer:
         """
         source = image if isinstance(image, ImageSource) else as_source(image)
         wanted = None if classes is None else self._codes(classes)
-        if wanted is None and (not isinstance(top, int) or top < 1):
+        if classes is not None and not len(classes):
+            raise ParameterError("classes must name at least one; None stands for the most probable ones.")
+        if wanted is None and (not isinstance(top, (int, np.integer)) or top < 1):
             raise ParameterError(f"top must be a number of classes from 1 on, not {top!r}.")
         loaded = load_image(source, self.model.preprocess, self.runtime.limits)
         found = self._run(loaded.pixels[None])
@@ -214,9 +219,12 @@ class Explainer:
 
     def _goes_by_map(self) -> bool:
         side = self.model.preprocess
-        found = self._run(np.zeros((1, side.height, side.width, 3), np.uint8))
-        n_features, n_channels = found["embedding"].shape[1], found["feature_map"].shape[1]
-        return self._head is not None and goes_by_map(self._head, n_features, n_channels)
+        noise = np.random.default_rng(0).integers(0, 256, (1, side.height, side.width, 3), np.uint8)
+        found = self._run(noise)
+        embedding, feature_map = found["embedding"], found["feature_map"]
+        if self._head is None or not begins_with_means(embedding, feature_map):
+            return False
+        return goes_by_map(self._head, embedding.shape[1], feature_map.shape[1])
 
     def _codes(self, classes: Sequence[str]) -> NDArray[np.int64]:
         known = {name: code for code, name in enumerate(self.model.classes)}
@@ -242,7 +250,7 @@ class Explainer:
         if self.method_ == "occlusion":
             return by_pieces(self._score_pictures, loaded.pixels, codes, n=_PIECES_ALONE), unknown
         seen = None
-        if self._has_map:
+        if self.looks_:
             closer = _Closer(self, source, loaded)
             seen = by_views(self._run, self._score_features, closer, codes)
             if self.method_ == "views":

@@ -71,7 +71,9 @@ class PredictionRow:
     thumbnail : str or None
         A small copy as `data:image/jpeg;base64,...` (`genus.images.thumbnail`); None shows the name alone.
     evidence : str or None
-        The same with the evidence for the predicted class in colour.
+        The same with the evidence for `explained` in colour.
+    about : str or None
+        Where an image may have several labels: the one that the model was wrong about, and surest.
     """
 
     name: str
@@ -80,6 +82,12 @@ class PredictionRow:
     confidence: float
     thumbnail: str | None = None
     evidence: str | None = None
+    about: str | None = None
+
+    @property
+    def explained(self) -> str:
+        """The class whose evidence is shown."""
+        return self.predicted if self.about is None else self.about
 
     @property
     def is_right(self) -> bool:

@@ -93,7 +93,8 @@ def _pictures(
     wrong = (named != there) & (result.true >= 0)
     # how sure it was of the answer it gave: of a name its probability, of silence what is left
     sure = np.where(named, result.proba, 1 - result.proba)
-    surest = np.where(wrong, sure, -1).max(axis=1)
+    wrongly = np.where(wrong, sure, -1)
+    surest, about = wrongly.max(axis=1), wrongly.argmax(axis=1)
     mistakes = [int(i) for i in np.argsort(-surest, kind="stable")[:_MISTAKES] if surest[i] >= 0]
     rows = [*((i, float(surest[i])) for i in mistakes)]
     rows += [(i, float(sure[i].min())) for i in _right(named, wrong)]
@@ -104,6 +105,7 @@ def _pictures(
             predicted=_said(np.where(result.true[i] >= 0, named[i], there[i]), result.classes),
             confidence=confidence,
             thumbnail=find(result.names[i], sources),
+            about=result.classes[about[i]] if surest[i] >= 0 else None,
         )
         for i, confidence in rows
     )

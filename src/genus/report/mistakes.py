@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genus.errors import ImageError
-from genus.explain.evidence import by_leaving_out, goes_by_map, log_odds
+from genus.explain.evidence import begins_with_means, by_leaving_out, goes_by_map, log_odds
 from genus.explain.explanation import Explanation
 from genus.explain.head_graph import head_function, output_names
 from genus.explain.hiding import by_pieces
@@ -45,7 +45,7 @@ def with_evidence(
     Parameters
     ----------
     content : ReportContent or LabelReportContent
-        Where images may have several labels, it stays as it is.
+        Of an image that may have several labels, the evidence is that for the label it was surest about and wrong.
     model : ModelFile
         Whose network saw the images.
     result : EvaluationResult
@@ -61,13 +61,13 @@ def with_evidence(
     The quickest way (`genus.explain.evidence.by_leaving_out`): one run of the network for each of at most ten images.
     Where the classifier does not go by the feature map, pieces of the pictures are hidden instead: 37 runs for each.
     """
-    if isinstance(content, LabelReportContent) or "feature_map" not in output_names(model):
+    if "feature_map" not in output_names(model):
         return content
     score = scores or head_function(model)
     if score is None:
         return content
     wrong = sorted((row for row in content.predictions if not row.is_right), key=lambda row: -row.confidence)
-    wanted = {row.name: result.classes.index(row.predicted) for row in wrong[:FIRST_MISTAKES]}
+    wanted = {row.name: result.classes.index(row.explained) for row in wrong[:FIRST_MISTAKES]}
     found = _pictures(model, wanted, score, sources, runtime or Runtime())
     rows = (replace(row, evidence=found.get(row.name)) for row in content.predictions)
     return replace(content, predictions=tuple(rows))
@@ -95,10 +95,12 @@ def _pictures(
     run = model.open(engine=runtime.engine, outputs=("embedding", "feature_map"))
     found = run(pixels)
     embedding, feature_map = found["embedding"], found["feature_map"]
-    looks = goes_by_map(score, embedding.shape[1], feature_map.shape[1])
+    looks = begins_with_means(embedding, feature_map) and goes_by_map(
+        score, embedding.shape[1], feature_map.shape[1]
+    )
 
     def log_odds_of(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        return log_odds(score(rows), several=False)
+        return log_odds(score(rows), several=model.multilabel)
 
     pictures = {}
     for i, (name, (picture, size)) in enumerate(seen.items()):
