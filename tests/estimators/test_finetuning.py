@@ -10,6 +10,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="PyTorch, the extra cnn, is not installed")
 
 from estimators.networks import STRONG, WEAK, beside, pictures, small  # noqa: E402
+from genus import Explainer  # noqa: E402
 from genus.estimators.classifier import ImageClassifier  # noqa: E402
 from genus.estimators.network_options import NetworkOptions  # noqa: E402
 from genus.estimators.network_result import FROZEN, NETWORK, NetworkResult  # noqa: E402
@@ -68,6 +69,12 @@ class TestLastBlocks:
     def test_what_it_saves_to_compute_the_beginning_once_is_said(self, tuned: ImageClassifier) -> None:
         said = [note for note in tuned.result_.notes if "frozen beginning was computed once" in note]
         assert len(said) == 1 and "in each of the 2 epochs" in said[0]
+
+    @pytest.mark.parametrize("method", ["grad-cam", "layer-cam", "auto"])
+    def test_where_it_finds_the_evidence_can_be_asked(self, tuned: ImageClassifier, method: str) -> None:
+        X, _ = pictures(N, side=64, n_classes=3)
+        (found,) = Explainer(tuned.model_, method=method).explain(X[0])
+        assert np.isfinite(found.evidence).all() and found.evidence.max() > 0
 
     def test_images_are_mixed_as_pictures_would_be(self) -> None:
         X, y = pictures(N, side=64, n_classes=3)

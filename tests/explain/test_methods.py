@@ -2,6 +2,7 @@
 
 from importlib.util import find_spec
 
+import cv2
 import numpy as np
 import onnx
 import pytest
@@ -85,18 +86,28 @@ def test_maps_of_a_network_with_random_weights_are_others(trained: ModelFile, me
 
 @pytest.mark.parametrize("method", ["combined", "views"])
 def test_what_it_points_at_is_what_the_model_goes_by(method: str) -> None:
-    """Deletion and insertion on real photographs, against maps of chance."""
+    """Deletion and insertion on real photographs, against maps of chance and of edges."""
     model = built_in().model
     explainer, run = Explainer(model, method=method, n_images=1), model.open(engine="onnxruntime")
-    rng, own, chance = np.random.default_rng(0), [], []
+    rng, own, chance, edges = np.random.default_rng(0), [], [], []
     for pixels in photographs(260)[[0, 5]]:
         (found,) = explainer.explain(pixels)
         code = model.classes.index(found.label)
-        for maps, evidence in ((own, found.evidence), (chance, rng.random((9, 9), np.float32))):
+        by_chance = rng.random((9, 9), np.float32)
+        for maps, evidence in ((own, found.evidence), (chance, by_chance), (edges, edges_of(pixels))):
             one = faithfulness(lambda x: run(x)["probabilities"], pixels, evidence, code, steps=6)
             maps.append((one.deletion, one.insertion))
-    (deletion, insertion), (by_chance, in_by_chance) = np.mean(own, axis=0), np.mean(chance, axis=0)
-    assert deletion < by_chance and insertion > in_by_chance
+    deletion, insertion = np.mean(own, axis=0)
+    for other in (chance, edges):
+        deletes_less, inserts_less = np.mean(other, axis=0)
+        assert deletion < deletes_less and insertion > inserts_less
+
+
+def edges_of(pixels: np.ndarray) -> np.ndarray:
+    """How much the picture changes from place to place, whatever a model says of it."""
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    size = np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
+    return cv2.GaussianBlur(size, (0, 0), 8)
 
 
 def test_the_same_image_has_the_same_evidence(trained: ModelFile) -> None:

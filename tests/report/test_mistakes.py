@@ -13,6 +13,7 @@ from PIL import Image
 
 from genus.model_file import ModelFile
 from genus.report.content import PredictionRow, ReportContent
+from genus.report.label_content import LabelReportContent
 from genus.report.mistakes import with_evidence
 from squares import classifier, in_corner, looks_earlier, picture, squares
 
@@ -53,6 +54,18 @@ def test_the_evidence_for_a_wrong_name_is_where_it_was_seen(model: Any, tmp_path
         plain = cv2.resize(picture("blue", corner, i), coloured.shape[1::-1], interpolation=cv2.INTER_AREA)
         changed = cv2.GaussianBlur(np.abs(coloured - plain).sum(axis=2), (0, 0), 8)
         assert in_corner(changed, corner)
+
+
+def test_of_several_labels_it_is_that_for_the_one_it_was_surest_about_and_wrong(tmp_path: Path) -> None:
+    path = str(tmp_path / "0.png")
+    Image.fromarray(picture("blue", (0, 1), 0)).save(path)
+    evaluation: Any = None
+    row = PredictionRow(path, "red", "blue, red", 0.9, about="blue")
+    assert row.explained == "blue" and replace(row, about=None).explained == "blue, red"
+    model = looks_last()
+    result: Any = SimpleNamespace(classes=list(model.classes))
+    found = with_evidence(LabelReportContent("squares", evaluation, predictions=(row,)), model, result)
+    assert found.predictions[0].evidence is not None
 
 
 def test_what_cannot_be_read_or_was_right_has_none(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+from genus.explain.hiding import blurred
 
-_BLUR = 8  # an eighth of the side: nothing is recognised
+Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,8 @@ def faithfulness(
     place = np.empty(height * width, np.int64)
     place[ranked] = np.arange(height * width)
     place = place.reshape(height, width)
-    blurred = np.asarray(cv2.GaussianBlur(pixels, (0, 0), max(height, width) / _BLUR), np.uint8)
+    unseen = blurred(pixels)
     first = [(place < share * place.size)[:, :, None] for share in np.linspace(0, 1, steps + 1)]
-    deleted = predict(np.stack([np.where(mask, blurred, pixels) for mask in first]))[:, code]
-    inserted = predict(np.stack([np.where(mask, pixels, blurred) for mask in first]))[:, code]
+    deleted = predict(np.stack([np.where(mask, unseen, pixels) for mask in first]))[:, code]
+    inserted = predict(np.stack([np.where(mask, pixels, unseen) for mask in first]))[:, code]
     return Faithfulness(float(deleted.mean()), float(inserted.mean()))
