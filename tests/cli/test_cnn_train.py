@@ -138,6 +138,18 @@ class TestRefusals:
         complaint = genus("train", data, *QUICK, "-o", "m.onnx", "--resume").complaint
         assert "m.onnx.checkpoint: no checkpoint of Genus, or damaged." in complaint
 
+    @needs_torch
+    def test_what_becomes_of_a_checkpoint_is_said(self, here: Path, data: Path) -> None:
+        there = here / "m.onnx.checkpoint"
+        there.write_bytes(b"something else")
+        genus("train", data, *WEAK, "-o", "m.onnx", "--no-report")
+        assert there.read_bytes() == b"something else", "a training without a network leaves it alone"
+        anew = genus("train", data, *QUICK, "-o", "m.onnx", "--no-report", "--force")
+        assert "An earlier training left m.onnx.checkpoint; this one begins anew" in anew.err
+        assert not there.exists()
+        anew = genus("train", data, *QUICK, "-o", "m.onnx", "--no-report", "--force", "--resume")
+        assert "There is no m.onnx.checkpoint to go on from: this training begins anew." in anew.err
+
 
 SLOWLY = """
 import time, torch

@@ -196,7 +196,7 @@ def test_out_of_memory_halves_the_batch_and_says_so(monkeypatch: pytest.MonkeyPa
     forward = type(poor).forward
 
     def with_little_memory(self: Any, x: Any) -> Any:
-        if self.training and len(x) > 20:
+        if len(x) > 20:  # also when it is only looked at
             raise torch.OutOfMemoryError("not enough")
         return forward(self, x)
 

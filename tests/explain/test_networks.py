@@ -1,5 +1,7 @@
 """Networks of one's own: their last map is looked at only where the classifier's features are its means."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -13,9 +15,9 @@ from genus.explain.evidence import begins_with_means
 from genus.model_file import ModelFile
 
 
-def alone(network: str) -> ModelFile:
+def alone(network: str, **changes: Any) -> ModelFile:
     """A model of digits that goes by this network and nothing else."""
-    found = beside(WEAK, small(network), refit=False).fit(*pictures())
+    found = beside(WEAK, small(network, **changes), refit=False).fit(*pictures())
     assert found.result_.network is not None and found.result_.network.chosen == NETWORK
     return found.model_
 
@@ -33,7 +35,7 @@ def test_what_the_pooling_does_not_average_is_found_by_hiding(neck: str) -> None
 
 
 def test_what_it_averages_is_looked_at() -> None:
-    explainer = Explainer(alone("conv8-norm-pool-conv32-norm-gap"), method="places")
+    explainer = Explainer(alone("conv16-norm-pool-conv32-norm-gap", epochs=30), method="places")
     (found,) = explainer.explain(pictures()[0][7])
     assert explainer.looks_ and found.evidence.shape == (8, 8)
 

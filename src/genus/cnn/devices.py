@@ -75,6 +75,11 @@ def choose_place(device: str = "auto", precision: PrecisionWish = "auto") -> Pla
     return Place(chosen, _is_fast_with_bf16(chosen) if precision == "auto" else precision == "bf16")
 
 
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Say whether that is what PyTorch's error means: cards have an exception for it, the processor a sentence."""
+    return isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)
+
+
 def _device(name: str) -> torch.device:
     try:
         return torch.device(name)

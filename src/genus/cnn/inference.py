@@ -1,6 +1,6 @@
 """What a network says of images as they are."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 
 import numpy as np
@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from genus.cnn.devices import Place
+from genus.cnn.devices import Place, is_out_of_memory
 from genus.cnn.network import Network
 from genus.cnn.training_examples import Rows, TrainingExamples
 
@@ -29,7 +29,6 @@ def embeddings_of_network(
     return _computed(network, examples, rows, place, network.embedding, network.n_features)
 
 
-@torch.inference_mode()
 def _computed(
     network: Network,
     examples: TrainingExamples,
@@ -38,14 +37,35 @@ def _computed(
     compute: Callable[[Tensor], Tensor],
     width: int,
 ) -> NDArray[np.float32]:
+    """Compute all rows, in smaller batches where memory does not suffice."""
     was_training = network.training
     network.to(place.device).eval()
-    batches = [rows[i : i + _BATCH] for i in range(0, len(rows), _BATCH)]
+    size = _BATCH
+    try:
+        while True:
+            try:
+                batches = [rows[i : i + size] for i in range(0, len(rows), size)]
+                return np.concatenate(_batch_by_batch(examples, batches, place, compute, width))
+            except RuntimeError as error:
+                if size == 1 or not is_out_of_memory(error):
+                    raise
+            size //= 2
+    finally:
+        network.train(was_training)
+
+
+@torch.inference_mode()
+def _batch_by_batch(
+    examples: TrainingExamples,
+    batches: Sequence[Rows],
+    place: Place,
+    compute: Callable[[Tensor], Tensor],
+    width: int,
+) -> list[NDArray[np.float32]]:
     context = torch.autocast(place.device.type, torch.bfloat16) if place.bf16 else nullcontext()
     found = [np.zeros((0, width), np.float32)]
     with context:
         for images in examples.plain(batches, place.device):
             inputs = images.contiguous(memory_format=torch.channels_last)
             found.append(compute(inputs).float().cpu().numpy())
-    network.train(was_training)
-    return np.concatenate(found)
+    return found

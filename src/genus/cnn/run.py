@@ -16,6 +16,7 @@ from torch.nn.parallel import DistributedDataParallel
 from genus.cnn.averaging import MovingAverage
 from genus.cnn.chance import Chance, Stream
 from genus.cnn.checkpoints import Task, read_checkpoint, write_checkpoint
+from genus.cnn.devices import is_out_of_memory
 from genus.cnn.history import Epoch, History, score_in_words
 from genus.cnn.inference import logits_of_network
 from genus.cnn.lesson import Circumstances, Lesson
@@ -165,8 +166,7 @@ class Run:
             try:
                 return self._try_gradients(images, targets, n)
             except RuntimeError as error:
-                out_of_memory = isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)
-                if not out_of_memory or self.parts >= len(images) or self.around.team.size > 1:
+                if not is_out_of_memory(error) or self.parts >= len(images) or self.around.team.size > 1:
                     raise
             self.parts *= 2
             size = math.ceil(len(images) / self.parts)
