@@ -1,9 +1,6 @@
 """Training images decoded once: in memory, in a file, or for each batch; the same pixels everywhere."""
 
 import os
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,8 +16,8 @@ from photographs import photographs
 torch = pytest.importorskip("torch", reason="PyTorch, the extra cnn, is not installed")
 
 from genus.cnn import pixel_files, pixels  # noqa: E402
-from genus.cnn.pixel_files import clear_pixels, pixel_bytes, pixel_folder  # noqa: E402
-from genus.cnn.pixels import PixelStore, Storage, pixel_key, store_pixels  # noqa: E402
+from genus.cnn.pixel_files import pixel_folder  # noqa: E402
+from genus.cnn.pixels import PixelStore, Storage, store_pixels  # noqa: E402
 from genus.errors import DataError, ImageError, ParameterError  # noqa: E402
 from genus.images.decode import Limits  # noqa: E402
 from genus.images.preprocess import Preprocess, load_image  # noqa: E402
@@ -30,7 +27,6 @@ SQUARE = Preprocess(24, 24)
 PLACES: dict[str, Storage] = {
     "memory": Storage(workers=2),
     "file": Storage(memory=0, workers=2),
-    "kept": Storage(memory=0, keep=True, workers=2),
     "nowhere": Storage(memory=0, disk=0, workers=2),
 }
 everywhere = pytest.mark.parametrize("where", PLACES)
@@ -191,7 +187,7 @@ def test_an_image_that_is_gone_in_the_middle_of_training_is_named(sources: list[
         store.batch([0])
 
 
-@pytest.mark.parametrize("wrong", [{"memory": -1}, {"disk": -1}, {"limit": -1}, {"workers": 0}])
+@pytest.mark.parametrize("wrong", [{"memory": -1}, {"disk": -1}, {"workers": 0}])
 def test_storage_that_cannot_be_is_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ParameterError):
         Storage(**wrong)  # type: ignore[arg-type]
@@ -210,78 +206,6 @@ def test_a_file_that_is_not_kept_has_no_name(sources: list[ImageSource]) -> None
     assert files() == [] and len(store.batch([0])) == 1
 
 
-def test_a_second_run_decodes_nothing(sources: list[ImageSource], monkeypatch: pytest.MonkeyPatch) -> None:
-    first = store_pixels(sources, SQUARE, storage=PLACES["kept"])
-    assert not first.was_kept
-    monkeypatch.setattr("genus.cnn.decoding.load_image", None)
-    moved = [
-        source
-        if source.path is None or not source.path.is_file()
-        else ImageSource("moved", source.read(1 << 20))
-        for source in sources
-    ]
-    again = store_pixels(moved, SQUARE, storage=PLACES["kept"])
-    assert again.was_kept and np.array_equal(again.kept, first.kept)
-    assert [image.reason for image in again.skipped] == [image.reason for image in first.skipped]
-    rows = np.arange(len(first))
-    assert torch.equal(again.batch(rows), first.batch(rows))
-
-
-def test_the_key_is_what_changes_the_pixels(sources: list[ImageSource]) -> None:
-    key = pixel_key(sources, SQUARE)
-    assert key == pixel_key(list(sources), SQUARE, n_workers=3)
-    others = [
-        pixel_key(sources, Preprocess(24, 25)),
-        pixel_key(sources[::-1], SQUARE),
-        pixel_key(sources[:-1], SQUARE),
-        pixel_key(sources, SQUARE, Limits(max_pixels=100)),
-    ]
-    assert len({key, *others}) == 5
-
-
-@pytest.mark.parametrize("damage", ["shorter", "other", "words", "no words"])
-def test_a_damaged_file_is_made_again(damage: str, sources: list[ImageSource]) -> None:
-    before = store_pixels(sources, SQUARE, storage=PLACES["kept"]).batch([0, 5])
-    (path,) = pixel_folder().glob("*.npy")
-    if damage == "shorter":
-        path.write_bytes(path.read_bytes()[:1000])
-    elif damage == "other":
-        np.save(path, np.zeros((3, 3)))
-    elif damage == "words":
-        path.with_suffix(".json").write_text("[1]")
-    else:
-        path.with_suffix(".json").unlink()
-    again = store_pixels(sources, SQUARE, storage=PLACES["kept"])
-    assert not again.was_kept and torch.equal(again.batch([0, 5]), before)
-
-
-def test_the_files_unused_for_longest_make_room(sources: list[ImageSource]) -> None:
-    sizes = [Preprocess(24, 24 + i) for i in range(3)]
-    each = 20 * 24 * 26 * 3 + 128
-    storage = Storage(memory=0, keep=True, limit=2 * each + 100)
-    for number, preprocess in enumerate(sizes[:2]):
-        store_pixels(sources, preprocess, storage=storage)
-        os.utime(
-            next(path for path in pixel_folder().glob("*.npy") if path.stat().st_mtime > 10**8),
-            (number, number),
-        )
-    assert store_pixels(sources, sizes[0], storage=storage).was_kept  # used now, so the other is older
-    store_pixels(sources, sizes[2], storage=storage)
-    assert pixel_bytes() <= storage.limit
-    assert [
-        store_pixels(sources, size, storage=storage).was_kept for size in (sizes[0], sizes[2], sizes[1])
-    ] == [
-        True,
-        True,
-        False,
-    ]
-
-
-def test_what_is_larger_than_the_limit_is_not_kept(sources: list[ImageSource]) -> None:
-    store = store_pixels(sources, SQUARE, storage=Storage(memory=0, keep=True, limit=100))
-    assert store.where == "file" and pixel_bytes() == 0
-
-
 def test_a_full_disk_means_decoding_again(
     sources: list[ImageSource], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -290,41 +214,18 @@ def test_a_full_disk_means_decoding_again(
 
     told = Recorder()
     monkeypatch.setattr(pixel_files.GrowingFile, "write", no_space)
-    store = store_pixels(sources, SQUARE, storage=PLACES["kept"], progress=told)
+    store = store_pixels(sources, SQUARE, storage=PLACES["file"], progress=told)
     assert store.where == "nowhere" and files() == []
     assert "No space left on device" in told.said[0]
     monkeypatch.setattr(pixels, "has_room", lambda n_bytes: False)
     assert store_pixels(sources, SQUARE, storage=PLACES["file"]).where == "nowhere"
 
 
-def test_clearing_leaves_nothing(sources: list[ImageSource]) -> None:
-    store_pixels(sources, SQUARE, storage=PLACES["kept"])
-    assert pixel_bytes() > 0
-    clear_pixels()
-    assert files() == []
-
-
-@pytest.mark.skipif(os.name != "posix", reason="no SIGKILL there")
-def test_what_a_killed_process_leaves_goes_at_the_next_start(sources: list[ImageSource]) -> None:
-    script = """
-import sys, time
-from genus.cnn.pixel_files import GrowingFile
-file = GrowingFile((10, 4, 4, 3), "key")
-print("ready", flush=True)
-time.sleep(60)
-"""
-    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
-    try:
-        assert process.stdout is not None and process.stdout.readline() == b"ready\n"
-        os.utime(next(pixel_folder().iterdir()), (0, 0))
-        pixel_files.remove_leftovers()
-        assert len(files()) == 1, "it is still being written"
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-    assert len(files()) == 1
-    store_pixels(sources, SQUARE, storage=PLACES["kept"])
-    assert not [name for name in files() if name.endswith(".part")]
+def test_what_a_killed_process_has_left_goes_at_the_next_start(sources: list[ImageSource]) -> None:
+    pixel_folder().mkdir(parents=True)
+    (pixel_folder() / "12345.abcd.part").write_bytes(bytes(100))
+    store_pixels(sources, SQUARE, storage=PLACES["file"])
+    assert "12345.abcd.part" not in files()
 
 
 def test_an_interruption_leaves_nothing(sources: list[ImageSource]) -> None:
@@ -333,6 +234,6 @@ def test_an_interruption_leaves_nothing(sources: list[ImageSource]) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        store_pixels(sources, SQUARE, storage=PLACES["kept"], progress=Impatient())
+        store_pixels(sources, SQUARE, storage=PLACES["file"], progress=Impatient())
     assert files() == []
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("genus-pixels")]

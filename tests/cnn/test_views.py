@@ -9,12 +9,11 @@ from sklearn.datasets import load_sample_image  # noqa: E402
 
 from genus.cnn.augment_torch import scale_on_device  # noqa: E402
 from genus.cnn.pixels import enlarged  # noqa: E402
-from genus.cnn.views import evaluation_view, views_to_average  # noqa: E402
-from genus.errors import ParameterError  # noqa: E402
+from genus.cnn.views import evaluation_view  # noqa: E402
 from genus.images.preprocess import Fit, Preprocess, load_image  # noqa: E402
 from genus.images.source import as_source  # noqa: E402
 
-from .image_batches import as_batch, difference, photos, same  # noqa: E402
+from .image_batches import as_batch, difference, photos  # noqa: E402
 
 # Grey levels on average, of photographs full of detail. A crop keeps its scale, the others are scaled twice; and the
 # edges of padding fall between pixels.
@@ -44,35 +43,6 @@ def test_the_middle_of_an_enlarged_crop_is_the_crop(fraction: float) -> None:
     assert large.height % 2 == 0 and large.crop_fraction <= 1
 
 
-@pytest.mark.parametrize(("views", "n"), [("plain", 1), ("mirror", 2), ("shifts", 10), ("turns", 8)])
-@pytest.mark.parametrize(("side", "fit"), [(48, "squash"), (32, "crop"), (32, "squash"), (1, "squash")])
-def test_there_are_so_many_views_and_the_first_is_the_usual_one(
-    views: str, n: int, side: int, fit: Fit
-) -> None:
-    images = photos(3)
-    found = list(views_to_average(images, side, views, fit=fit))  # type: ignore[arg-type]
-    assert len(found) == n and all(view.shape == (3, 3, side, side) for view in found)
-    assert torch.equal(found[0], evaluation_view(images, side, fit=fit))
-    assert all(view.dtype == torch.uint8 for view in found)
-
-
-@pytest.mark.parametrize("views", ["shifts", "turns"])
-def test_views_differ(views: str) -> None:
-    found = list(views_to_average(photos(1), 48, views))  # type: ignore[arg-type]
-    assert not any(same(a, b).any() for i, a in enumerate(found) for b in found[:i])
-
-
-def test_the_second_view_is_the_mirror_image() -> None:
-    plain, mirrored = views_to_average(photos(), 48)
-    assert torch.equal(plain.flip(3), mirrored)
-
-
-def test_shifts_show_the_margin_of_the_stored_picture() -> None:
-    images = photos(1)
-    found = list(views_to_average(images, 32, "shifts", fit="crop"))
-    assert torch.equal(found[2], images[:, :, 6:38, 6:38]), "two of 32 pixels up and to the left"
-
-
 def test_a_picture_that_is_too_small_is_enlarged() -> None:
     assert evaluation_view(photos(2, 8), 20, fit="crop").shape == (2, 3, 20, 20)
     assert evaluation_view(photos(2, 8)[:0], 20).shape == (0, 3, 20, 20)
@@ -83,8 +53,3 @@ def test_an_accelerator_would_scale_the_same(side: int) -> None:
     images = photos()
     scaled = scale_on_device(images.permute(0, 2, 3, 1), side).permute(0, 3, 1, 2)
     assert difference(scaled, evaluation_view(images, side)) < 2.5
-
-
-def test_unknown_views_are_refused() -> None:
-    with pytest.raises(ParameterError, match="views must be one of plain, mirror, shifts, turns"):
-        list(views_to_average(photos(), 8, "twelve"))  # type: ignore[arg-type]

@@ -4,7 +4,6 @@ A network in training sees every image in every epoch. Decoding costs as much as
 already cost a copy.
 """
 
-import hashlib
 import os
 import threading
 from collections import deque
@@ -22,10 +21,10 @@ from torch import Tensor
 
 from genus.cnn.chance import as_indices
 from genus.cnn.decoding import Decoder, result_of
-from genus.cnn.pixel_files import GrowingFile, find_pixels, has_room, make_room
+from genus.cnn.pixel_files import GrowingFile, has_room
 from genus.data.dataset import SkippedImage
-from genus.errors import DataError, ImageError, ParameterError
-from genus.images.decode import DECODER_VERSION, DEFAULT_LIMITS, Limits
+from genus.errors import DataError, ParameterError
+from genus.images.decode import DEFAULT_LIMITS, Limits
 from genus.images.preprocess import Preprocess
 from genus.images.source import ImageSource
 from genus.progress import SILENT, Progress
@@ -45,23 +44,17 @@ class Storage:
         Up to so many bytes they are kept in memory.
     disk : int, default 32 GiB
         Up to so many in a file in the cache folder, if the disk has room; beyond it images are decoded for each batch.
-    keep : bool, default False
-        Whether the file outlives the process, so that the next one decodes nothing. It is found by the content of the
-        images. False: the file is gone with the process, also after `kill -9`.
-    limit : int, default 32 GiB
-        The most bytes of kept files; those unused for longest make room.
+        The file is gone with the process, also after `kill -9`.
     workers : int or None, default None
         Threads that decode; None: one a core.
     """
 
     memory: int = 1 << 30
     disk: int = 32 << 30
-    keep: bool = False
-    limit: int = 32 << 30
     workers: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("memory", "disk", "limit"):
+        for name in ("memory", "disk"):
             if getattr(self, name) < 0:
                 raise ParameterError(f"{name} must be a number of bytes, not {getattr(self, name)!r}.")
         if self.workers is not None and self.workers < 1:
@@ -120,8 +113,6 @@ class PixelStore:
         The others, by name and reason.
     where : {"memory", "file", "nowhere"}
         Where the pixels are; "nowhere": images are decoded for each batch.
-    was_kept : bool
-        Whether nothing had to be decoded.
 
     Examples
     --------
@@ -138,14 +129,11 @@ class PixelStore:
         kept: NDArray[np.int64],
         skipped: tuple[SkippedImage, ...],
         where: Where,
-        *,
-        was_kept: bool = False,
     ) -> None:
         self._fetch = fetch
         self.kept = kept
         self.skipped = skipped
         self.where = where
-        self.was_kept = was_kept
 
     def __len__(self) -> int:
         return len(self.kept)
@@ -244,18 +232,12 @@ def store_pixels(
     decoder = Decoder(sources, preprocess, limits, storage.n_workers)
     shape = (len(sources), preprocess.height, preprocess.width, 3)
     n_bytes = ceil(np.prod(shape, dtype=np.float64))
-    key = None
-    if storage.keep and n_bytes <= min(storage.disk, storage.limit):
-        key = pixel_key(sources, preprocess, limits, storage.n_workers)
-        if (found := find_pixels(key, shape)) is not None:
-            return _store(_taking(found.pixels), sources, found.skipped, "file", was_kept=True)
-        make_room(n_bytes, storage.limit)
-    elif n_bytes <= storage.memory:
+    if n_bytes <= storage.memory:
         pixels = np.empty(shape, np.uint8)
         return _store(_taking(pixels), sources, decoder.run(pixels.__setitem__, progress), "memory")
     if n_bytes <= storage.disk and has_room(n_bytes):
         try:
-            return _in_file(sources, shape, key, decoder, progress)
+            return _in_file(sources, shape, decoder, progress)
         except OSError as error:
             progress.say(f"The pixels cannot be kept on disk: {error.strerror or error}.")
     progress.say(
@@ -265,42 +247,13 @@ def store_pixels(
     return _store(decoder.fetch, sources, skipped, "nowhere")
 
 
-def pixel_key(
-    sources: Sequence[ImageSource],
-    preprocess: Preprocess,
-    limits: Limits = DEFAULT_LIMITS,
-    n_workers: int = 1,
-) -> str:
-    """Name the pixels of images by all that changes them: their content and order, decoder, pre-processing, limits."""
-    about = f"{DECODER_VERSION}\0{preprocess.to_json()}\0{limits}\0"
-    digest = hashlib.blake2b(about.encode(), digest_size=16)
-    with ThreadPoolExecutor(n_workers, thread_name_prefix="genus-pixels") as pool:
-        for content in pool.map(lambda source: _content(source, limits), sources):
-            digest.update(content)
-    return digest.hexdigest()
-
-
-def _content(source: ImageSource, limits: Limits) -> bytes:
-    digest = hashlib.blake2b(digest_size=16)
-    if isinstance(source.data, np.ndarray):
-        digest.update(f"{source.data.dtype} {source.data.shape}\0".encode())
-        digest.update(np.ascontiguousarray(source.data).data.cast("B"))
-        return digest.digest()
-    try:
-        digest.update(source.read(limits.max_bytes))
-    except ImageError as error:
-        digest.update(b"unreadable\0" + error.reason.encode("utf-8", "replace"))
-    return digest.digest()
-
-
 def _in_file(
     sources: Sequence[ImageSource],
     shape: tuple[int, int, int, int],
-    key: str | None,
     decoder: Decoder,
     progress: Progress,
 ) -> PixelStore:
-    file, lock = GrowingFile(shape, key), threading.Lock()
+    file, lock = GrowingFile(shape), threading.Lock()
 
     def write(row: int, pixels: Pixels) -> None:
         with lock:
@@ -308,7 +261,7 @@ def _in_file(
 
     try:
         skipped = decoder.run(write, progress)
-        return _store(_taking(file.finish(skipped)), sources, skipped, "file")
+        return _store(_taking(file.finish()), sources, skipped, "file")
     except BaseException:
         file.abandon()
         raise
@@ -326,12 +279,10 @@ def _store(
     sources: Sequence[ImageSource],
     skipped: dict[int, str],
     where: Where,
-    *,
-    was_kept: bool = False,
 ) -> PixelStore:
     kept = np.array([i for i in range(len(sources)) if i not in skipped], np.int64)
     left_out = tuple(SkippedImage(sources[i].name, skipped[i]) for i in sorted(skipped))
     if not len(kept):
         why = f": {left_out[0].source}: {left_out[0].reason}" if left_out else ""
         raise DataError(f"none of the {len(sources):,} images can be read{why}.")
-    return PixelStore(fetch, kept, left_out, where, was_kept=was_kept)
+    return PixelStore(fetch, kept, left_out, where)

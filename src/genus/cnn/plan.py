@@ -145,11 +145,10 @@ def make_plan(augmentation: Augmentation, frame: Frame, seed: int, epoch: int, i
     )
 
 
-def still_plan(frame: Frame, n: int, shift: tuple[int, int] = (0, 0), *, mirror: bool = False) -> Plan:
-    """Return the plan that shows what evaluation sees, moved by whole pixels and mirrored if asked for."""
-    turn = np.broadcast_to(np.diag([-1.0 if mirror else 1.0, 1.0]), (n, 2, 2))
-    moved = np.broadcast_to(np.array(shift, np.float64), (n, 2))
-    return Plan(_composed(frame, *_view(frame, n), turn, moved), frame.is_whole)
+def still_plan(frame: Frame, n: int) -> Plan:
+    """Return the plan that shows what evaluation sees."""
+    turn = np.broadcast_to(np.eye(2), (n, 2, 2))
+    return Plan(_composed(frame, *_view(frame, n), turn, np.zeros((n, 2))), frame.is_whole)
 
 
 def _geometry(

@@ -47,8 +47,6 @@ def by_views(
     score: Score,
     picture: Callable[[float], Pixels],
     codes: NDArray[np.int64],
-    *,
-    mirror: bool = False,
 ) -> Maps:
     """Return where several views of a picture show the evidence for some classes.
 
@@ -61,8 +59,6 @@ def by_views(
     picture : callable
         From a zoom to the picture at so many times the side.
     codes : (k,) int64
-    mirror : bool, default False
-        Whether each view is seen mirrored too.
 
     Returns
     -------
@@ -77,12 +73,7 @@ def by_views(
     total = np.zeros((len(codes), _SIDE, _SIDE), np.float32)
     for zoom, _ in ZOOMS:
         views = [view for view in all_views() if view.zoom == zoom]
-        pixels = _cut(picture(zoom), views)
-        maps = _maps(run(pixels), score, codes)
-        if mirror:
-            other = _maps(run(np.ascontiguousarray(pixels[:, :, ::-1])), score, codes)
-            halves = np.float32(0.5)
-            maps = [halves * (one + two[:, :, ::-1]) for one, two in zip(maps, other, strict=True)]
+        maps = _maps(run(_cut(picture(zoom), views)), score, codes)
         for i, one in enumerate(_joined(views, maps)):
             total[i] += centred(one)
     return total
