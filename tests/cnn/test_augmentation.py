@@ -34,7 +34,7 @@ def test_an_augmentation_survives_json(augmentation: Augmentation) -> None:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_have_names(name: str) -> None:
-    assert parse_augmentation(name) is PRESETS[name] or parse_augmentation(name) == PRESETS[name]
+    assert parse_augmentation(name) == PRESETS[name]
 
 
 def test_nothing_is_done_unless_it_is_asked_for() -> None:

@@ -76,10 +76,21 @@ class TestLastBlocks:
         (found,) = Explainer(tuned.model_, method=method).explain(X[0])
         assert np.isfinite(found.evidence).all() and found.evidence.max() > 0
 
-    def test_images_are_mixed_as_pictures_would_be(self) -> None:
+    def test_images_are_mixed_as_pictures_would_be(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        from genus.cnn import training_examples
+
+        shares, mix = [], training_examples.mix_maps
+
+        def watched(*arguments: Any, **more: Any) -> Any:
+            mixed = mix(*arguments, **more)
+            shares.append(mixed.targets.max(dim=1).values)
+            return mixed
+
+        monkeypatch.setattr(training_examples, "mix_maps", watched)
         X, y = pictures(N, side=64, n_classes=3)
-        result = beside(STRONG, finetuned(epochs=1, augment="strong"), refit=False).fit(X, y).result_
-        assert result.network is not None and result.network.recipe["augmentation"]["mixup"] > 0
+        beside(STRONG, finetuned(epochs=1, augment="strong"), refit=False).fit(X, y)
+        largest = torch.cat(shares)
+        assert (largest < 1).any() and largest.min() >= 0.5, "of two classes, the larger share"
 
     def test_where_time_is_short_there_are_fewer_views(self, monkeypatch: pytest.MonkeyPatch) -> None:
         from genus.estimators import activations
@@ -154,10 +165,21 @@ class TestThenAll:
         assert any("all of it was not trained after its last blocks" in note for note in result.notes)
 
 
-def test_rare_classes_count_as_much_where_that_is_wanted() -> None:
+def test_rare_classes_count_as_much_where_that_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    from genus.cnn import run
+
     X, y = pictures(N, side=64, n_classes=3)
-    found = network(beside(WEAK, small(epochs=1), refit=False, class_weight="balanced").fit(X, y))
+    rare = np.concatenate([np.flatnonzero(y != 2), np.flatnonzero(y == 2)[:8]])
+    weights, class_loss = [], run.class_loss
+
+    def watched(*arguments: Any, **more: Any) -> Any:
+        weights.append(more["weights"])
+        return class_loss(*arguments, **more)
+
+    monkeypatch.setattr(run, "class_loss", watched)
+    found = network(beside(WEAK, small(epochs=1), refit=False, class_weight="balanced").fit(X[rare], y[rare]))
     assert found.recipe["class_weight"] == "balanced"
+    assert weights[0][2] > 2 * weights[0][:2].max()
 
 
 @pytest.fixture(scope="module")

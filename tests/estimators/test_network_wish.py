@@ -57,7 +57,6 @@ class TestRefusals:
             (NetworkOptions(size=0), "pictures of 0 pixels cannot be used"),
             (NetworkOptions("resnet10", depth="last"), "only of EfficientNet-Lite the last blocks"),
             (NetworkOptions("resnet10", epochs=0), "epochs must be from 1 to 10000, not 0"),
-            (NetworkOptions("resnet10", batch_size=2.5), "batch_size must be from 1"),  # type: ignore[arg-type]
             (NetworkOptions("resnet10", learning_rate=0.0), "the learning rate must be above 0"),
             (NetworkOptions("resnet10", augment="standart"), "no augmentation is called 'standart'"),
             (NetworkOptions("resnet10", device="tpu"), "device must be one of auto, cpu, cuda, mps"),
@@ -86,6 +85,13 @@ class TestRefusals:
     def test_something_else_than_a_network(self, wish: Any) -> None:
         with pytest.raises(ParameterError, match="expected the name of a network, NetworkOptions"):
             ImageClassifier("fast", cnn=wish).fit(*pictures())
+
+    @pytest.mark.parametrize(
+        "wrong", [{"size": "32"}, {"epochs": 2.5}, {"batch_size": True}, {"patience": "x"}, {"recipe": [1]}]
+    )
+    def test_a_value_of_the_wrong_kind(self, wrong: dict[str, Any]) -> None:
+        with pytest.raises(ParameterError, match=f"{next(iter(wrong))} must be a"):
+            NetworkOptions(**wrong)
 
     def test_an_unknown_depth(self) -> None:
         with pytest.raises(ParameterError, match="depth must be one of auto, last, all"):
@@ -160,6 +166,10 @@ class TestPlan:
         assert (plan.network, plan.size) == ("resnet18", 48)
         assert (recipe.epochs, recipe.batch_size, recipe.learning_rate) == (7, 24, 0.05)
         assert recipe.augmentation.crop is not None
+
+    def test_the_augmentation_of_a_recipe_may_be_a_name(self) -> None:
+        by_name = planned(NetworkOptions(recipe={"augmentation": "light"})).recipe.augmentation
+        assert by_name == planned(NetworkOptions(augment="light")).recipe.augmentation
 
     def test_a_recipe_that_nobody_knows_is_refused(self) -> None:
         with pytest.raises(ParameterError, match="a recipe knows no speed"):

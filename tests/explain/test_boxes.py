@@ -90,6 +90,4 @@ def test_any_map_of_any_picture_has_an_outline(evidence: np.ndarray, seed: int) 
     flat = np.full((30, 40, 3), rng.integers(0, 256), np.uint8)
     for picture in (flat, rng.integers(0, 256, (8, 8, 3), np.uint8)):
         mask = outlined(evidence, evidence[::-1], picture)
-        assert mask.shape == (SIDE, SIDE) and (
-            mask.any() or evidence.max() <= 0 or not boxes_round(mask, evidence)
-        )
+        assert mask.shape == (SIDE, SIDE) and (mask.any() or evidence.max() <= 0)

@@ -139,11 +139,16 @@ def test_gradients_at_layers_of_ones_choice(trained: ModelFile) -> None:
         Explainer(trained, layers=[1])
 
 
+def is_top_right(evidence: np.ndarray) -> bool:
+    """Whether more evidence is there than in the opposite corner, in a map of 3 by 3 places."""
+    return bool(evidence[:2, 1:].mean() > 1.5 * evidence[1:, :2].mean())
+
+
 @pytest.mark.skipif(not TORCH, reason="no PyTorch")
 @pytest.mark.parametrize("method", NEEDS_TORCH)
 def test_gradients_are_taken_where_the_classifier_looks(method: str) -> None:
     (found,) = Explainer(looks_earlier(), method=method).explain(picture("red", (0, 1), 3))
-    assert found.evidence.max() > 0
+    assert is_top_right(found.evidence)
 
 
 @pytest.mark.skipif(not TORCH, reason="no PyTorch")
@@ -151,7 +156,7 @@ def test_gradients_are_taken_where_the_classifier_looks(method: str) -> None:
 def test_gradients_are_those_of_the_network_that_the_classifier_goes_by(method: str) -> None:
     model = looks_past_the_first("efficientnet-lite0@64+efficientnet-lite2@96")
     (found,) = Explainer(model, method=method).explain(picture("red", (0, 1), 3))
-    assert found.evidence.max() > 0
+    assert is_top_right(found.evidence)
 
 
 @pytest.mark.skipif(not TORCH, reason="no PyTorch")

@@ -66,10 +66,9 @@ def network_cost(
         Seconds that an image takes to decode on one core.
     """
     check_network(options, material.n_classes)
-    from genus.cnn.devices import choose_place
     from genus.cnn.timing import seconds_an_image
 
-    place = choose_place(options.device, options.precision)  # type: ignore[arg-type]  # checked there
+    place = options.place()
     plan = plan_network(options, material, on_processor=place.device.type == "cpu")
     whole = planned_network(plan, material.n_classes, seed=0)
     network = trained_part(whole, plan)

@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from genus.errors import ParameterError
+
+if TYPE_CHECKING:
+    from genus.cnn.devices import Place
 
 SCRATCH, FINETUNE = "scratch", "finetune"
 DEPTHS = ("auto", "last", "all")
@@ -81,6 +84,12 @@ class NetworkOptions:
                 raise ParameterError(f"{name} must be a whole number or None, not {value!r}.")
         if self.recipe is not None and not isinstance(self.recipe, Mapping):
             raise ParameterError(f"recipe must be a mapping of names to values, not {self.recipe!r}.")
+
+    def place(self) -> "Place":
+        """Settle where the network is trained; see `genus.cnn.devices.choose_place`, and for the errors, too."""
+        from genus.cnn.devices import choose_place
+
+        return choose_place(self.device, self.precision)  # type: ignore[arg-type]  # checked there
 
     @classmethod
     def of(cls, wish: "str | NetworkOptions | None") -> "NetworkOptions | None":

@@ -130,9 +130,7 @@ def check_network(options: NetworkOptions, n_classes: int) -> None:
     from genus.cnn.networks import make_network, require_torch
 
     require_torch("Training a network")
-    from genus.cnn.devices import choose_place
-
-    choose_place(options.device, options.precision)  # type: ignore[arg-type]  # checked there
+    options.place()
     _check_name(options.network)
     possible = {FINETUNE: tuple(dict(_FINETUNED)), SCRATCH: ("speedrun", _FOR_FEW, "resnet10")}
     for name in possible.get(options.network, (options.network,)):

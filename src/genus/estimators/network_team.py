@@ -43,10 +43,9 @@ def team_of(options: NetworkOptions | None) -> "Iterator[Team | None]":
     from genus.cnn.networks import require_torch
 
     require_torch("Training in several processes")
-    from genus.cnn.devices import choose_place
     from genus.cnn.processes import joined
 
-    kind = choose_place(options.device, options.precision).device.type  # type: ignore[arg-type]  # checked there
+    kind = options.place().device.type
     with joined(kind) as team:
         yield team
 

@@ -124,10 +124,8 @@ def divided(learned: Learned, rows: Rows, folds: NDArray[np.int64]) -> tuple[Row
 
 def make_trainer(learned: Learned, feature_set: FeatureSet, wish: NetworkTraining) -> NetworkTrainer:
     """Settle what is done with a network, and where."""
-    from genus.cnn.devices import choose_place
-
     options = wish.options
-    place = choose_place(options.device, options.precision)  # type: ignore[arg-type]  # checked there
+    place = options.place()
     material = Material.of(
         learned.table.infos,
         n_images=len(learned.train),
