@@ -1,5 +1,6 @@
 """Pictures before and after pre-processing, as one page or one picture: what a model will see."""
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -181,8 +182,21 @@ def _sheet(pictures: Sequence[PreviewPicture], heading: str) -> "Image":
     return sheet
 
 
+_SPELT = str.maketrans(
+    {"×": "x", "α": "alpha", "ß": "ss", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "æ": "ae", "Æ": "AE"}
+)
+"""What the font, which has ASCII only, lacks and accents do not explain."""
+
+
 def fitting_text(text: str, most: int = 50) -> str:
-    """Return a text that the font of pictures can show, at most so many letters long."""
-    text = text.replace("×", "x").replace("α", "alpha")  # the font has neither
-    text = "".join(c if c.isprintable() else "?" for c in text)
+    """Return a text that the font of pictures can show, at most so many letters long.
+
+    Examples
+    --------
+    >>> fitting_text("Gänseblümchen: 中.jpg")
+    'Ganseblumchen: ?.jpg'
+    """
+    decomposed = unicodedata.normalize("NFKD", text.translate(_SPELT))
+    text = "".join(c for c in decomposed if not unicodedata.combining(c))
+    text = "".join(c if c.isascii() and c.isprintable() else "?" for c in text)
     return text if len(text) <= most else f"{text[: most - 3]}..."
