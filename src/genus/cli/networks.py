@@ -121,9 +121,11 @@ def network_wish(
     )
 
 
-def tell_of_checkpoint(network: "NetworkOptions", console: Console) -> None:
+def tell_of_checkpoint(network: "NetworkOptions | None", console: Console) -> None:
     """Say what becomes of an earlier training's checkpoint, or that there is none to go on from."""
-    there = network.checkpoint is not None and Path(network.checkpoint).exists()
+    if network is None or network.checkpoint is None:
+        return
+    there = Path(network.checkpoint).exists()
     if there and not network.resume:
         console.say(
             f"An earlier training left {network.checkpoint}; this one begins anew (--resume would go on)."
@@ -132,7 +134,9 @@ def tell_of_checkpoint(network: "NetworkOptions", console: Console) -> None:
         console.say(f"There is no {network.checkpoint} to go on from: this training begins anew.")
 
 
-def remove_checkpoints(model: Path) -> None:
+def remove_checkpoints(network: "NetworkOptions | None") -> None:
     """Remove what was kept of a training that has come to its end."""
+    if network is None or network.checkpoint is None:
+        return
     for name in ("", ".deeper", ".all"):
-        Path(f"{model}{CHECKPOINT}{name}").unlink(missing_ok=True)
+        Path(f"{network.checkpoint}{name}").unlink(missing_ok=True)

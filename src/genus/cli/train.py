@@ -270,14 +270,12 @@ def train(
     _take_old(classifier, old, {**given, "dry_run": dry_run})
     if dry_run:
         return _show_plan(classifier.plan(dataset), json=json)
-    if network is not None:
-        tell_of_checkpoint(network, console)
+    tell_of_checkpoint(network, console)
     # the first partial_fit is a fit: so both ways are one
     classifier.partial_fit(dataset, unlabelled=unlabelled, progress=console, command=shlex.join(context.obj))
     if not is_helper():
         _save(classifier, dataset, model, page, force=force)
-        if network is not None:
-            remove_checkpoints(model)
+        remove_checkpoints(network)
         _show(classifier.result_, model, page, json=json)
 
 

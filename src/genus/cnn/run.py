@@ -212,7 +212,9 @@ class Run:
         for loss in losses:
             self.looked += 1
             if not math.isfinite(loss):
-                self._give_up(f"is not a finite number at step {self.looked} (epoch {self.epoch + 1})")
+                self._give_up(
+                    f"the loss is not a finite number at step {self.looked} (epoch {self.epoch + 1})"
+                )
                 return
             self.loss_sum += loss
 
@@ -220,7 +222,7 @@ class Run:
         """End, with the last good weights."""
         self.stopped = "not finite"
         self.notes.append(
-            f"the loss {what}: training ended there, with the weights of epoch {self.best}. Try a lower learning rate."
+            f"{what}: training ended there, with the weights of epoch {self.best}. Try a lower learning rate."
         )
 
     def _n_steps(self) -> int:
@@ -234,7 +236,7 @@ class Run:
         loss, score = self._validated()
         weights = self._weights()
         if not (loss is None or math.isfinite(loss)) or not all(w.isfinite().all() for w in weights.values()):
-            self._give_up(f"is not a finite number after epoch {self.epoch + 1}")
+            self._give_up(f"the loss is not a finite number after epoch {self.epoch + 1}")
             return
         rate = self.recipe.rate(min(1.0, self._share_done()))
         row = Epoch(self.epoch + 1, self.loss_sum / self.batch, rate, round(self.seconds, 3), loss, score)
