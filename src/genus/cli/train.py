@@ -275,7 +275,6 @@ def train(
     classifier.partial_fit(dataset, unlabelled=unlabelled, progress=console, command=shlex.join(context.obj))
     if not is_helper():
         _save(classifier, dataset, model, page, force=force)
-        remove_checkpoints(network)
         _show(classifier.result_, model, page, json=json)
 
 
@@ -352,7 +351,10 @@ def _heads(text: str | None) -> list[str] | None:
 def _save(
     classifier: "ImageClassifier", dataset: "Dataset", model: Path, page: Path | None, *, force: bool
 ) -> None:
+    from genus.estimators.network_options import NetworkOptions
+
     classifier.save(model, force=force)
+    remove_checkpoints(NetworkOptions.of(classifier.cnn))
     if page is None:
         return
     from genus.report.mistakes import with_evidence
