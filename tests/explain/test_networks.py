@@ -22,7 +22,7 @@ def alone(network: str, **changes: Any) -> ModelFile:
     return found.model_
 
 
-@pytest.mark.parametrize("neck", ["flatten-dense16", "flatten", "gap-dense64"])
+@pytest.mark.parametrize("neck", ["flatten-dense16", "gap-dense64"])
 def test_what_the_pooling_does_not_average_is_found_by_hiding(neck: str) -> None:
     model = alone(f"conv8-norm-pool-conv32-norm-pool-{neck}")
     explainer = Explainer(model)

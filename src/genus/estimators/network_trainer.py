@@ -302,8 +302,8 @@ class NetworkTrainer:
         n = np.count_nonzero(~self.learned.division.marked_test)
         an_epoch = n * seconds_a_picture(whole.split(plan.n_blocks)[0], plan.size)
         self.notes.append(
-            f"its frozen beginning was computed once, in {took:.0f} s; computed anew by PyTorch in each of the "
-            f"{plan.recipe.epochs} epochs it would have taken about {an_epoch * plan.recipe.epochs:.0f} s"
+            f"its frozen beginning was computed once, in {took:.0f} s; PyTorch would have taken about {an_epoch:.0f} s "
+            "for it in every epoch"
         )
 
     def _pixels(self) -> "PixelStore":
