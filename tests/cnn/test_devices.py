@@ -50,7 +50,7 @@ def test_and_for_processors_that_are(monkeypatch: pytest.MonkeyPatch, features: 
     assert choose_place("cpu", "float32").name == "cpu, float32"
 
 
-@pytest.mark.parametrize("device", ["gpu", "cpu:x", "auto:3", ""])
+@pytest.mark.parametrize("device", ["gpu", "cpu:x", "auto:3", "", "cuda:300", "cuda:"])
 def test_a_device_that_makes_no_sense_is_refused(device: str) -> None:
     with pytest.raises(ParameterError, match="device must be"):
         choose_place(device)

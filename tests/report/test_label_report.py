@@ -72,3 +72,16 @@ def test_pictures_are_shown_with_what_was_said_and_what_is() -> None:
     bad = (PredictionRow("1.jpg", "a", "b", 0.5, "https://example.org/x.png"),)
     with pytest.raises(ParameterError, match="data URI"):
         render_report(content(["ant", "bee"], predictions=bad))
+
+
+def test_it_is_said_whether_the_surest_mistake_was_a_label_too_many_or_one_too_few() -> None:
+    """Also of labels with commas in them."""
+    names = ["ant, red", "bee"]
+    rows = tuple(
+        PredictionRow(
+            f"{missed}.png", "bee", "ant, red", 0.9, PIXEL, about=names[missed], missed=bool(missed)
+        )
+        for missed in (0, 1)
+    )
+    page = render_report(content(names, predictions=rows))
+    assert "90% sure of <bdi>ant, red</bdi>" in page and "90% sure of no <bdi>bee</bdi>" in page

@@ -1,5 +1,6 @@
 """Where a network is trained, and with which numbers: found out, not asked for."""
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,6 +10,7 @@ from genus.errors import EngineError, ParameterError
 
 PrecisionWish = Literal["auto", "float32", "bf16"]
 _KINDS = ("auto", "cpu", "cuda", "mps")
+_DEVICE = re.compile(r"auto|(cpu|cuda|mps)(:\d{1,2})?")  # PyTorch takes cuda:300 for cuda:44
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +58,18 @@ def choose_place(device: str = "auto", precision: PrecisionWish = "auto") -> Pla
     >>> choose_place("cpu", "float32").name
     'cpu, float32'
     """
-    kind = device.partition(":")[0]
-    if kind not in _KINDS:
+    if not _DEVICE.fullmatch(device):
         raise ParameterError(f"device must be one of {', '.join(_KINDS)}, or cuda:N, not {device!r}.")
     if precision not in ("auto", "float32", "bf16"):
         raise ParameterError(f"precision must be auto, float32 or bf16, not {precision!r}.")
+    kind = device.partition(":")[0]
     if kind == "auto":
-        if device != kind:
-            raise ParameterError(f"device must be auto alone, not {device!r}: it is found out which one.")
         kind = device = "cuda" if torch.cuda.is_available() else "mps" if _has_mps() else "cpu"
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": _has_mps()}
     if not available[kind]:
         there = ", ".join(name for name, is_there in available.items() if is_there)
         raise EngineError(f"PyTorch finds no {kind} device here; there is {there}.")
-    chosen = _device(device)
+    chosen = torch.device(device)
     if kind == "cuda" and chosen.index is not None and chosen.index >= torch.cuda.device_count():
         raise EngineError(f"there is no {device}; PyTorch finds {torch.cuda.device_count()} cards.")
     return Place(chosen, _is_fast_with_bf16(chosen) if precision == "auto" else precision == "bf16")
@@ -78,15 +78,6 @@ def choose_place(device: str = "auto", precision: PrecisionWish = "auto") -> Pla
 def is_out_of_memory(error: RuntimeError) -> bool:
     """Say whether that is what PyTorch's error means: cards have an exception for it, the processor a sentence."""
     return isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)
-
-
-def _device(name: str) -> torch.device:
-    try:
-        return torch.device(name)
-    except RuntimeError as error:
-        raise ParameterError(
-            f"device must be one of {', '.join(_KINDS)}, or cuda:N, not {name!r}."
-        ) from error
 
 
 def _has_mps() -> bool:

@@ -80,7 +80,9 @@ def make_network(
         with _drawing(random_state):
             network: Network = factory(spec, weights)
     except (MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "allocate" not in str(error):
+        from genus.cnn.devices import is_out_of_memory
+
+        if isinstance(error, RuntimeError) and not is_out_of_memory(error):
             raise
         raise ParameterError(
             f"{name}, {n_classes} classes: such a network does not fit into memory."

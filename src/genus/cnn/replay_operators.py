@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from genus.weights.lite import same_padding
+
 Attributes = Mapping[str, Any]
 Inputs = Sequence[Tensor | None]
 Operator = Callable[[Inputs, Attributes], Tensor | tuple[Tensor, ...]]
@@ -98,11 +100,9 @@ def _same_pads(
 ) -> list[int]:
     """Return what to add so that as many places come out as strides fit; the odd one goes last, or first."""
     strides, dilations = (list(attributes.get(name, [1] * len(sides))) for name in ("strides", "dilations"))
-    less, more = [], []
-    for side, k, stride, dilation in zip(sides, kernel, strides, dilations, strict=True):
-        total = max((-(-side // stride) - 1) * stride + dilation * (k - 1) + 1 - side, 0)
-        less.append(total // 2)
-        more.append(total - total // 2)
+    axes = zip(sides, kernel, strides, dilations, strict=True)
+    pairs = [same_padding(side, dilation * (k - 1) + 1, stride) for side, k, stride, dilation in axes]
+    less, more = zip(*pairs, strict=True)
     return [*less, *more] if upper else [*more, *less]
 
 

@@ -238,9 +238,9 @@ class NetworkTrainer:
 
     def _is_better(self, deeper: "History", before: "History") -> bool:
         """Say whether all of the network did better on the validation images than its last blocks had."""
-        new, old = deeper.taken, before.taken
         from genus.cnn.history import score_in_words
 
+        new, old = deeper.taken, before.taken
         if new is None or old is None or deeper.stopped == "not finite":
             return False
         if new.validation_score is None or old.validation_score is None:

@@ -38,30 +38,6 @@ def log_odds(logits: Rows, *, several: bool) -> Rows:
     return np.asarray(exact - others, np.float32)
 
 
-def goes_by_map(score: Score, n_features: int, n_channels: int) -> bool:
-    """Say whether a classifier goes by the last feature map: training may have left all of its features out.
-
-    Parameters
-    ----------
-    score : callable
-        From features (n, n_features) to scores (n, c).
-    n_features : int
-    n_channels : int
-        Of the feature map, whose means are the first features.
-
-    Examples
-    --------
-    >>> goes_by_map(lambda rows: rows[:, :2], 4, 2), goes_by_map(lambda rows: rows[:, 2:], 4, 2)
-    (True, False)
-    """
-    rng = np.random.default_rng(0)
-    rows = rng.random((2 * _SOME, n_features), np.float32)
-    rows[_SOME:, n_channels:] = rows[:_SOME, n_channels:]
-    scores = score(rows)
-    apart = np.abs(scores[:_SOME] - scores[_SOME:]).max()
-    return bool(apart > _NOTHING * max(1.0, float(np.abs(scores).max())))
-
-
 def begins_with_means(embedding: Rows, feature_map: Maps) -> bool:
     """Say whether the first features are the means of the last feature map; networks that flatten it have others.
 
@@ -86,6 +62,39 @@ def begins_with_means(embedding: Rows, feature_map: Maps) -> bool:
         return False
     means = feature_map.mean(axis=(2, 3))
     return bool(np.linalg.norm(embedding[:, :n_channels] - means) <= _ALIKE * np.linalg.norm(means))
+
+
+def goes_by_map(score: Score, embedding: Rows, feature_map: Maps) -> bool:
+    """Say whether a classifier goes by the means of the last feature map.
+
+    A network may have other features (see `begins_with_means`), and training may have left these out.
+
+    Parameters
+    ----------
+    score : callable
+        From features (n, d) to scores (n, c).
+    embedding : (n, d) float32
+    feature_map : (n, d0, h, w) float32
+        Of the same n pictures, at least one.
+
+    Examples
+    --------
+    >>> maps = np.random.default_rng(0).random((1, 2, 4, 4), np.float32)
+    >>> features = np.hstack([maps.mean((2, 3)), np.float32([[0.3, 0.4]])])
+    >>> [goes_by_map(lambda rows: rows[:, :2], one, maps) for one in (features, 3 * features)]
+    [True, False]
+    >>> goes_by_map(lambda rows: rows[:, 2:], features, maps)
+    False
+    """
+    if not begins_with_means(embedding, feature_map):
+        return False
+    n_features, n_channels = embedding.shape[1], feature_map.shape[1]
+    rng = np.random.default_rng(0)
+    rows = rng.random((2 * _SOME, n_features), np.float32)
+    rows[_SOME:, n_channels:] = rows[:_SOME, n_channels:]
+    scores = score(rows)
+    apart = np.abs(scores[:_SOME] - scores[_SOME:]).max()
+    return bool(apart > _NOTHING * max(1.0, float(np.abs(scores).max())))
 
 
 def by_leaving_out(score: Score, embedding: Rows, feature_map: Maps, codes: NDArray[np.int64]) -> Maps:

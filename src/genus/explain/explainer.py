@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from genus.data.dataset import Dataset
 from genus.errors import ParameterError
-from genus.explain.evidence import begins_with_means, by_leaving_out, by_linearising, goes_by_map, log_odds
+from genus.explain.evidence import by_leaving_out, by_linearising, goes_by_map, log_odds
 from genus.explain.examples import Example, nearest_examples
 from genus.explain.explanation import Explanation
 from genus.explain.gradients import GradientMaps
@@ -221,10 +221,7 @@ class Explainer:
         side = self.model.preprocess
         noise = np.random.default_rng(0).integers(0, 256, (1, side.height, side.width, 3), np.uint8)
         found = self._run(noise)
-        embedding, feature_map = found["embedding"], found["feature_map"]
-        if self._head is None or not begins_with_means(embedding, feature_map):
-            return False
-        return goes_by_map(self._head, embedding.shape[1], feature_map.shape[1])
+        return self._head is not None and goes_by_map(self._head, found["embedding"], found["feature_map"])
 
     def _codes(self, classes: Sequence[str]) -> NDArray[np.int64]:
         known = {name: code for code, name in enumerate(self.model.classes)}

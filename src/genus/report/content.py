@@ -74,6 +74,8 @@ class PredictionRow:
         The same with the evidence for `explained` in colour.
     about : str or None
         Where an image may have several labels: the one that the model was wrong about, and surest.
+    missed : bool
+        Whether the model was sure that this label is not there.
     """
 
     name: str
@@ -83,6 +85,7 @@ class PredictionRow:
     thumbnail: str | None = None
     evidence: str | None = None
     about: str | None = None
+    missed: bool = False
 
     @property
     def explained(self) -> str:

@@ -106,6 +106,7 @@ def _pictures(
             confidence=confidence,
             thumbnail=find(result.names[i], sources),
             about=result.classes[about[i]] if surest[i] >= 0 else None,
+            missed=bool(surest[i] >= 0 and not named[i, about[i]]),
         )
         for i, confidence in rows
     )

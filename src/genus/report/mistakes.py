@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genus.errors import ImageError
-from genus.explain.evidence import begins_with_means, by_leaving_out, goes_by_map, log_odds
+from genus.explain.evidence import by_leaving_out, goes_by_map, log_odds
 from genus.explain.explanation import Explanation
 from genus.explain.head_graph import head_function, output_names
 from genus.explain.hiding import by_pieces
@@ -95,9 +95,7 @@ def _pictures(
     run = model.open(engine=runtime.engine, outputs=("embedding", "feature_map"))
     found = run(pixels)
     embedding, feature_map = found["embedding"], found["feature_map"]
-    looks = begins_with_means(embedding, feature_map) and goes_by_map(
-        score, embedding.shape[1], feature_map.shape[1]
-    )
+    looks = goes_by_map(score, embedding, feature_map)
 
     def log_odds_of(rows: NDArray[np.float32]) -> NDArray[np.float32]:
         return log_odds(score(rows), several=model.multilabel)
