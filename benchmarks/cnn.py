@@ -1,10 +1,8 @@
 """What convolutional networks are worth and cost.
 
-`python benchmarks/cnn.py [--only scratch finetune prefix] [--quick]`
+`python benchmarks/cnn.py [--only scratch tutorial card finetune prefix] [--quick]`
 
-scratch: CIFAR-10 from nothing: accuracy on the 10,000 test images against wall time, of the speed-run network as Genus
-trains it, in fifteen minutes at most; in the same run the tutorial's network in a plain PyTorch loop, and how many
-images a second the speed-run network sees when it is trained in plain float32 eager mode, as most scripts do it.
+scratch, tutorial, card: CIFAR-10 from nothing; see `cnn_scratch.py`.
 
 finetune: three photo sets, a quarter of each set aside: errors of `balanced` on frozen features, and with `--cnn
 finetune`, of the models that are saved. The same splits as `benchmarks/accuracy.py`, and the same part of CIFAR-10.
@@ -17,52 +15,51 @@ an interrupted run goes on. The device is named: a GPU is used where there is on
 
 import argparse
 import json
+import os
 import time
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
-from torch.nn import functional
 
 from accuracy import sets_aside, with_baseline_features
+from cnn_scratch import card, scratch, tutorial
 from genus.cnn.augment import Augmenter
 from genus.cnn.augmentation import PRESETS
 from genus.cnn.devices import choose_place
-from genus.cnn.lesson import Circumstances, Lesson
 from genus.cnn.networks import make_network
-from genus.cnn.pixels import PixelStore, enlarged, store_pixels
-from genus.cnn.recipe import Recipe
-from genus.cnn.training import train_network
-from genus.cnn.training_examples import PixelExamples
+from genus.cnn.pixels import enlarged, store_pixels
 from genus.data.dataset import Dataset
-from genus.data.read import read_dataset
 from genus.estimators.activations import compute_activations
 from genus.estimators.classifier import ImageClassifier
 from genus.estimators.network_options import FINETUNE, NetworkOptions
-from genus.estimators.network_plan import Material, plan_network, suitable_recipe
+from genus.estimators.network_plan import Material, plan_network
 from genus.features.feature_set import find_backbone
 from genus.features.quantized import int8_ranges
 from genus.features.runtime import Runtime
 from genus.features.trained import FrozenPrefix
 from genus.images.preprocess import Preprocess
-from real_sets import OUT, data_folder, load_set
+from real_sets import OUT, load_set
 
-PARTS = ("scratch", "finetune", "prefix")
 PHOTO_SETS = ("flower_photos", "trashnet", "cifar10")
-NAIVE_STEPS = 12
-MINUTES = 15
 RUNS = OUT / "cnn_finetune.json"
 
 
 def main() -> None:
     args = arguments()
-    found: dict[str, Any] = {"device": choose_place().name, "cores": torch.get_num_threads()}
-    print(f"PyTorch {torch.__version__} on {found['device']}, {found['cores']} threads\n")
+    place = choose_place(args.device)
+    found: dict[str, Any] = {
+        "device": place.name,
+        "threads": torch.get_num_threads(),
+        "cores": len(os.sched_getaffinity(0)),
+    }
+    print(
+        f"PyTorch {torch.__version__} on {place.name}, {found['threads']} threads, {found['cores']} cores\n"
+    )
     for part in args.only:
-        found[part] = globals()[part](quick=args.quick, seeds=args.seeds, sets=args.sets)
+        found[part] = PARTS[part](**{**vars(args), "place": place})
         OUT.mkdir(exist_ok=True)
         (OUT / "cnn.json").write_text(json.dumps(found, indent=1), "utf-8")
 
@@ -71,137 +68,19 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--only", nargs="+", default=list(PARTS), choices=PARTS)
+    parser.add_argument("--only", nargs="+", default=list(PARTS), choices=list(PARTS))
     parser.add_argument("--sets", nargs="+", default=list(PHOTO_SETS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--device", default="auto", help="what trains from nothing: cpu, cuda")
+    parser.add_argument("--minutes", type=float, default=15, help="for training from nothing")
+    parser.add_argument(
+        "--airbench", type=Path, help="airbench94.py of github.com/KellerJordan/cifar10-airbench"
+    )
     parser.add_argument("--quick", action="store_true", help="a part of the images, one seed, few epochs")
     args = parser.parse_args()
     if args.quick:
         args.seeds, args.sets = [0], ["hymenoptera"]
     return args
-
-
-# --- from scratch ----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Cifar:
-    store: PixelStore
-    y: np.ndarray
-    train: np.ndarray
-    test: np.ndarray
-    seconds: float
-
-
-def cifar(*, quick: bool) -> Cifar:
-    data = read_dataset(data_folder() / "cifar10.parquet").labelled()
-    splits = np.asarray(data.splits)
-    keep = np.arange(len(data))
-    if quick:
-        keep = np.sort(np.random.default_rng(0).permutation(len(data))[:3000])
-    data, splits = data.take(keep), splits[keep]
-    start = time.perf_counter()
-    store = store_pixels(data.sources, Preprocess(32, 32))
-    y = np.searchsorted(sorted(data.classes), np.asarray(data.labels))
-    seconds = time.perf_counter() - start
-    return Cifar(store, y, np.flatnonzero(splits == "train"), np.flatnonzero(splits == "test"), seconds)
-
-
-def scratch(*, quick: bool, **_: Any) -> dict[str, Any]:
-    data = cifar(quick=quick)
-    found: dict[str, Any] = {"decoding": data.seconds}
-    place = choose_place()
-    name, recipe = "speedrun", suitable_recipe("speedrun", len(data.train), 32)
-    if quick:
-        recipe = replace(recipe, epochs=2)
-    rows = [
-        (f"Genus, {name}", e.number, e.seconds, e.validation_score) for e in genus_run(data, name, recipe)
-    ]
-    # of whole epochs; the last one may have been cut short by the clock
-    whole = rows[-2] if len(rows) > 1 else rows[-1]
-    ours = whole[1] * len(data.train) / whole[2]
-    rows += [("PyTorch's tutorial network", *row) for row in tutorial_run(data, 2 if quick else 10)]
-    naive = naive_speed(data, name, recipe)
-    found |= {"curves": rows, "images_per_second": ours, "naive_images_per_second": naive}
-    print(f"CIFAR-10 from nothing; {place.name}. Decoding all images once took {data.seconds:.0f} s.\n")
-    print("| network | epochs | seconds | accuracy |\n|---|---:|---:|---:|")
-    for what, epoch, seconds, score in rows:
-        print(f"| {what} | {epoch} | {seconds:.0f} | {score:.2%} |")
-    print(
-        f"\nImages a second in training: {ours:,.0f}, in plain float32 eager mode {naive:,.0f} "
-        f"({ours / naive:.2f} times).\n"
-    )
-    return found
-
-
-def genus_run(data: Cifar, name: str, recipe: Recipe) -> list[Any]:
-    network = make_network(name, 10, size=32, random_state=0)
-    network.prepare(data.store.batch(data.train[:2000]))
-    examples = PixelExamples(data.store, recipe.augmentation, 32, n_classes=10)
-
-    def judge(logits: np.ndarray) -> float:
-        return float((logits.argmax(1) == data.y[data.test]).mean())
-
-    lesson = Lesson(examples, data.y, data.train, data.test, judge)
-    around = Circumstances(choose_place(), seconds=60.0 * MINUTES)
-    return list(train_network(network, lesson, recipe, around).epochs)
-
-
-class TutorialNet(nn.Module):
-    """The network of PyTorch's "Training a classifier" (pytorch.org/tutorials/beginner/blitz/cifar10_tutorial.html)."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv1, self.conv2 = nn.Conv2d(3, 6, 5), nn.Conv2d(6, 16, 5)
-        self.fc1, self.fc2, self.fc3 = nn.Linear(400, 120), nn.Linear(120, 84), nn.Linear(84, 10)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = functional.max_pool2d(functional.relu(self.conv1(x)), 2)
-        x = functional.max_pool2d(functional.relu(self.conv2(x)), 2).flatten(1)
-        return self.fc3(functional.relu(self.fc2(functional.relu(self.fc1(x)))))
-
-
-def tutorial_run(data: Cifar, epochs: int) -> Iterable[tuple[int, float, float]]:
-    """As it stands in the tutorial, batches of 4 and SGD; the pictures are in memory already."""
-    torch.manual_seed(0)
-    net, begun, spent = TutorialNet(), time.perf_counter(), 0.0
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.001, momentum=0.9)
-    y = torch.from_numpy(data.y)
-    for epoch in range(1, epochs + 1):
-        begun = time.perf_counter()
-        order = np.random.default_rng(epoch).permutation(data.train)
-        for start in range(0, len(order), 4):
-            rows = order[start : start + 4]
-            optimizer.zero_grad()
-            functional.cross_entropy(net(data.store.batch(rows) / 127.5 - 1), y[rows]).backward()
-            optimizer.step()
-        spent += time.perf_counter() - begun
-        with torch.no_grad():
-            parts = np.array_split(data.test, 20)
-            right = sum(int((net(data.store.batch(p) / 127.5 - 1).argmax(1) == y[p]).sum()) for p in parts)
-        yield epoch, spent, right / len(data.test)
-
-
-def naive_speed(data: Cifar, name: str, recipe: Recipe) -> float:
-    """Images a second of the same network and batches in plain eager mode: float32, channels first."""
-    network = make_network(name, 10, size=32, random_state=0).train()
-    place = choose_place()
-    network.to(place.device)
-    optimizer = torch.optim.SGD(network.parameters(), lr=1e-4, momentum=0.9, nesterov=True)
-    augment = Augmenter(recipe.augmentation, 32)
-    y = torch.from_numpy(data.y).to(place.device)
-    begun = 0.0
-    for step in range(NAIVE_STEPS + 2):
-        if step == 2:  # the first steps set things up
-            begun = time.perf_counter()
-        rows = data.train[step * recipe.batch_size :][: recipe.batch_size]
-        images = augment(data.store.batch(rows), 0, rows).to(place.device).contiguous()
-        optimizer.zero_grad()
-        functional.cross_entropy(network(images.float()), y[rows]).backward()
-        optimizer.step()
-    if place.device.type == "cuda":
-        torch.cuda.synchronize()
-    return NAIVE_STEPS * recipe.batch_size / (time.perf_counter() - begun)
 
 
 # --- fine-tuning -----------------------------------------------------------------------------------------------------
@@ -219,7 +98,7 @@ class Errors:
     seconds: float
 
 
-def finetune(*, seeds: list[int], sets: list[str], quick: bool) -> dict[str, Any]:
+def finetune(*, seeds: list[int], sets: list[str], quick: bool, **_: Any) -> dict[str, Any]:
     known = earlier_runs()
     found = []
     for name in sets:
@@ -318,6 +197,8 @@ def prefix(*, quick: bool, **_: Any) -> dict[str, Any]:
         print(f"| {what} | {speed:,.0f} |")
     return found
 
+
+PARTS = {"scratch": scratch, "tutorial": tutorial, "card": card, "finetune": finetune, "prefix": prefix}
 
 if __name__ == "__main__":
     main()

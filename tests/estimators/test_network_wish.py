@@ -58,6 +58,7 @@ class TestRefusals:
             (NetworkOptions("resnet10", depth="last"), "only of EfficientNet-Lite the last blocks"),
             (NetworkOptions("resnet10", epochs=0), "epochs must be from 1 to 10000, not 0"),
             (NetworkOptions("resnet10", learning_rate=0.0), "the learning rate must be above 0"),
+            (NetworkOptions("speedrun", batch_size=-5), "batch_size must be from 1 to 65536, not -5"),
             (NetworkOptions("resnet10", augment="standart"), "no augmentation is called 'standart'"),
             (NetworkOptions("resnet10", device="tpu"), "device must be one of auto, cpu, cuda, mps"),
             (NetworkOptions("resnet10", precision="fp8"), "precision must be auto, float32 or bf16"),
@@ -127,6 +128,26 @@ class TestPlan:
     def test_few_images_are_learned_in_small_batches(self) -> None:
         sizes = [planned(NetworkOptions("resnet10"), n).recipe.batch_size for n in (100, 1000, 10_000)]
         assert sizes[0] <= sizes[1] < sizes[2] == 64
+
+    @pytest.mark.parametrize(
+        ("n_images", "on_processor", "batch_size", "epochs"),
+        [(50_000, True, 256, 16), (50_000, False, 1024, 20), (5_000, True, 64, 30), (5_000, False, 64, 30)],
+    )
+    def test_the_speed_run_has_larger_batches_on_a_card(
+        self, n_images: int, on_processor: bool, batch_size: int, epochs: int
+    ) -> None:
+        recipe = planned(NetworkOptions("speedrun"), n_images, 32.0, on_processor=on_processor).recipe
+        assert (recipe.batch_size, recipe.epochs) == (batch_size, epochs)
+        assert recipe.learning_rate == pytest.approx(1.5 * batch_size / 1024)
+
+    def test_the_learning_rate_of_the_speed_run_suits_the_batches_that_are_wanted(self) -> None:
+        rates = [
+            planned(
+                NetworkOptions("speedrun", batch_size=size), 50_000, on_processor=False
+            ).recipe.learning_rate
+            for size in (128, 1024, 4096)
+        ]
+        assert rates == [pytest.approx(1.5 / 8), 1.5, 1.5]
 
     @pytest.mark.parametrize(
         ("depth", "on_processor", "last"),

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from genus.cnn.chance import Floats
+from genus.cnn.devices import sent
 from genus.cnn.moves import halved_size, halvings, in_smaller, reflected
 from genus.cnn.pictures import FILL, inside_boxes
 from genus.cnn.plan import Colors, Plan, Tones
@@ -38,7 +39,7 @@ def augment_on_device(pictures: Tensor, plan: Plan, side: int) -> Tensor:
     times = halvings(plan.matrix)
     for count in np.unique(times):  # nearly always one
         rows = np.flatnonzero(times == count)
-        where = _sent(rows, pictures)
+        where = sent(rows, pictures.device)
         result[where] = _moved(pictures[where], plan.matrix[rows], int(count), side)
     return recolor_on_device(result, plan)
 
@@ -46,10 +47,10 @@ def augment_on_device(pictures: Tensor, plan: Plan, side: int) -> Tensor:
 def recolor_on_device(pictures: Tensor, plan: Plan) -> Tensor:
     """Do all of a plan but its moves, to pictures that have been moved (n, side, side, 3); they are overwritten."""
     if plan.sigma is not None and (rows := np.flatnonzero(plan.sigma > 0)).size:
-        where = _sent(rows, pictures)
+        where = sent(rows, pictures.device)
         pictures[where] = _blurred(pictures[where], plan.sigma[rows])
     if plan.sharpness is not None and (rows := np.flatnonzero(plan.sharpness != 1)).size:
-        where = _sent(rows, pictures)
+        where = sent(rows, pictures.device)
         pictures[where] = _sharpened(pictures[where], plan.sharpness[rows])
     if plan.tones is not None:
         for i in np.flatnonzero(plan.tones.any):
@@ -60,7 +61,7 @@ def recolor_on_device(pictures: Tensor, plan: Plan) -> Tensor:
 def hide_on_device(pictures: Tensor, boxes: NDArray[np.int64]) -> Tensor:
     """Fill a box (top, left, bottom, right) of each picture (n, side, side, 3)."""
     inside = inside_boxes(boxes, pictures.shape[1], pictures.device)
-    fill = torch.tensor(FILL, dtype=torch.uint8, device=pictures.device)
+    fill = sent(np.array(FILL, np.uint8), pictures.device)
     return torch.where(inside[:, :, :, None], fill, pictures)
 
 
@@ -79,10 +80,10 @@ def _moved(pictures: Tensor, matrix: Floats, times: int, side: int) -> Tensor:
         planes = functional.interpolate(planes, size=after, mode="area")
         matrix = in_smaller(matrix, before, after)
     height, width = after
-    m = _sent(matrix, pictures).float()[:, :, :, None, None]  # (n, 2, 3, 1, 1)
+    m = sent(matrix, pictures.device).float()[:, :, :, None, None]  # (n, 2, 3, 1, 1)
     step = torch.arange(side, device=pictures.device, dtype=torch.float32)
     places = m[:, :, 0] * step + (m[:, :, 1] * step[:, None] + m[:, :, 2])  # (n, 2, side, side)
-    size = torch.tensor([width, height], device=pictures.device)[:, None, None]
+    size = sent(np.array([width, height]), pictures.device)[:, None, None]
     grid = ((2 * places + 1) / size - 1).permute(0, 2, 3, 1)
     moved = functional.grid_sample(planes, grid, padding_mode="reflection", align_corners=False)
     return _rounded(moved).permute(0, 2, 3, 1)
@@ -99,7 +100,7 @@ def _blurred(pictures: Tensor, sigma: Floats) -> Tensor:
     for dim in (1, 2):
         padded = _padded(found, most, dim)
         parts = (
-            _sent(weights[:, k], pictures).float()[:, None, None, None]
+            sent(weights[:, k], pictures.device).float()[:, None, None, None]
             * padded.narrow(dim, k, found.shape[dim])
             for k in range(len(taps))
         )
@@ -113,30 +114,30 @@ def _sharpened(pictures: Tensor, sharpness: Floats) -> Tensor:
     rows = rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]
     columns = _padded(rows, 1, 2)
     smooth = (columns[:, :, :-2] + columns[:, :, 1:-1] + columns[:, :, 2:] + 4 * found) / 13
-    share = _sent(sharpness, pictures).float()[:, None, None, None]
+    share = sent(sharpness, pictures.device).float()[:, None, None, None]
     return _rounded(smooth + share * (found - smooth))
 
 
 def _padded(pictures: Tensor, n: int, dim: int) -> Tensor:
     size = pictures.shape[dim]
-    return pictures.index_select(dim, _sent(reflected(np.arange(-n, size + n), size), pictures))
+    return pictures.index_select(dim, reflected(torch.arange(-n, size + n, device=pictures.device), size))
 
 
 def _toned(picture: Tensor, tones: Tones, i: int) -> Tensor:
     channels = picture.reshape(-1, 3).long()
     counts = [torch.bincount(channels[:, c], minlength=256).cpu().numpy() for c in range(3)]
-    table = _sent(tone_table(tones, i, np.stack(counts)), picture)
+    table = sent(tone_table(tones, i, np.stack(counts)), picture.device)
     return torch.stack([table[:, c][channels[:, c]] for c in range(3)], 1).reshape(picture.shape)
 
 
 def _recolored(pictures: Tensor, colors: Colors) -> Tensor:
     red, green, blue = pictures.float().unbind(3)
-    matrix = _sent(colors.matrix, pictures).float()[:, :, :, None, None]
+    matrix = sent(colors.matrix, pictures.device).float()[:, :, :, None, None]
     # whole numbers add up to the same in any order
     sums = pictures.reshape(len(pictures), -1, 3).sum(1, dtype=torch.int64).double()
     n_pixels = pictures.shape[1] * pictures.shape[2]
-    mean = (sums * torch.tensor(_LUMA, device=pictures.device, dtype=torch.float64)).sum(1) / n_pixels
-    lift = (_sent(colors.lift, pictures) * mean).float()[:, None, None]
+    mean = (sums * sent(np.array(_LUMA), pictures.device)).sum(1) / n_pixels
+    lift = (sent(colors.lift, pictures.device) * mean).float()[:, None, None]
     channels = [
         matrix[:, c, 0] * red + matrix[:, c, 1] * green + matrix[:, c, 2] * blue + lift for c in range(3)
     ]
@@ -145,8 +146,3 @@ def _recolored(pictures: Tensor, colors: Colors) -> Tensor:
 
 def _rounded(values: Tensor) -> Tensor:
     return values.round().clamp(0, 255).to(torch.uint8)
-
-
-def _sent(array: NDArray[np.generic], to: Tensor) -> Tensor:
-    """Return an array as a tensor on the device of another."""
-    return torch.from_numpy(np.ascontiguousarray(array)).to(to.device)

@@ -3,7 +3,7 @@
 import copy
 
 import torch
-from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from genus.cnn.network import Network
 
@@ -16,6 +16,7 @@ class MovingAverage:
     Parameters
     ----------
     network : Network
+        On the device where it is trained: its weights may change from now on, but not where they lie.
     decay : float
         What an old average is multiplied by at each step; less in the first steps, so that the beginning is forgotten.
 
@@ -29,18 +30,17 @@ class MovingAverage:
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
         self.decay = decay
         self.n_steps = 0
+        pairs = list(zip(self.network.state_dict().values(), network.state_dict().values(), strict=True))
+        self._means = [mean for mean, _ in pairs if mean.dtype.is_floating_point]
+        self._values = [value for _, value in pairs if value.dtype.is_floating_point]
+        self._counts = [pair for pair in pairs if not pair[0].dtype.is_floating_point]
 
     @torch.no_grad()
-    def update(self, network: nn.Module) -> None:
-        """Take the weights of one more step into account."""
+    def update(self) -> None:
+        """Take the weights that the network has now into account."""
         self.n_steps += 1
-        share = 1 - min(self.decay, self.n_steps / (self.n_steps + _RAMP))
-        for mean, value in zip(self._values(self.network), self._values(network), strict=True):
-            if mean.dtype.is_floating_point:
-                mean.lerp_(value, share)
-            else:
-                mean.copy_(value)
-
-    @staticmethod
-    def _values(network: nn.Module) -> list[torch.Tensor]:
-        return list(network.state_dict().values())
+        decay = min(self.decay, self.n_steps / (self.n_steps + _RAMP))
+        update = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+        update(self._means, self._values, self.n_steps)  # all at once: a card is told one thing
+        for count, value in self._counts:
+            count.copy_(value)

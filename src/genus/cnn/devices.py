@@ -1,15 +1,20 @@
 """Where a network is trained, and with which numbers: found out, not asked for."""
 
 import re
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from genus.errors import EngineError, ParameterError
 
 PrecisionWish = Literal["auto", "float32", "bf16"]
 _KINDS = ("auto", "cpu", "cuda", "mps")
+_NO_MEMORY = ("allocate memory", "out of memory", "ALLOC_FAILED")
 _DEVICE = re.compile(r"auto|(cpu|cuda|mps)(:\d{1,2})?")  # PyTorch takes cuda:300 for cuda:44
 
 
@@ -75,9 +80,30 @@ def choose_place(device: str = "auto", precision: PrecisionWish = "auto") -> Pla
     return Place(chosen, _is_fast_with_bf16(chosen) if precision == "auto" else precision == "bf16")
 
 
+def sent(values: Tensor | NDArray[Any], device: torch.device) -> Tensor:
+    """Return numbers on a device; without waiting for a card, which a plain copy lets finish all its work first.
+
+    Examples
+    --------
+    >>> sent(np.arange(3), torch.device("cpu"))
+    tensor([0, 1, 2])
+    """
+    found = values if isinstance(values, Tensor) else torch.from_numpy(np.ascontiguousarray(values))
+    if device.type == "cuda" and found.device.type == "cpu":
+        return found.pin_memory().to(device, non_blocking=True)
+    return found.to(device)
+
+
+def precision(place: Place, *, cache: bool = True) -> AbstractContextManager[Any]:
+    """Return the context in which products are computed in the numbers of a place."""
+    if not place.bf16:
+        return nullcontext()
+    return torch.autocast(place.device.type, torch.bfloat16, cache_enabled=cache)
+
+
 def is_out_of_memory(error: RuntimeError) -> bool:
-    """Say whether that is what PyTorch's error means: cards have an exception for it, the processor a sentence."""
-    return isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)
+    """Say whether that is what PyTorch's error means: cards have an exception for it, most often, or a sentence."""
+    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in _NO_MEMORY)
 
 
 def _has_mps() -> bool:

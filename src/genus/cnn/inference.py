@@ -1,18 +1,18 @@
 """What a network says of images as they are."""
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from genus.cnn.devices import Place, is_out_of_memory
+from genus.cnn.devices import Place, is_out_of_memory, precision
 from genus.cnn.network import Network
 from genus.cnn.training_examples import Rows, TrainingExamples
 
 _BATCH = 128
+_PIXELS = 1 << 20  # of a batch on a card, if they are more than those of a usual batch
 
 
 def logits_of_network(
@@ -41,6 +41,8 @@ def _computed(
     was_training = network.training
     network.to(place.device).eval()
     size = _BATCH
+    if place.device.type == "cuda":
+        size = max(_BATCH, _PIXELS // max(1, network.size) ** 2)
     try:
         while True:
             try:
@@ -62,9 +64,8 @@ def _batch_by_batch(
     compute: Callable[[Tensor], Tensor],
     width: int,
 ) -> list[NDArray[np.float32]]:
-    context = torch.autocast(place.device.type, torch.bfloat16) if place.bf16 else nullcontext()
     found = [np.zeros((0, width), np.float32)]
-    with context:
+    with precision(place):
         for images in examples.plain(batches, place.device):
             inputs = images.contiguous(memory_format=torch.channels_last)
             found.append(compute(inputs).float().cpu().numpy())

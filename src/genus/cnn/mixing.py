@@ -16,6 +16,7 @@ from torch.nn import functional
 from genus.cnn.augment_opencv import in_threads
 from genus.cnn.augmentation import Augmentation
 from genus.cnn.chance import Chance, Floats, Stream, as_indices
+from genus.cnn.devices import sent
 from genus.cnn.pictures import as_images, as_pictures, inside_boxes
 from genus.cnn.plan import boxes_of
 from genus.errors import ParameterError
@@ -129,8 +130,7 @@ def mix_images(
         raise ParameterError(f"images to be mixed must be square, not {tuple(pictures.shape[1:3])}.")
     blend = make_blend(augmentation, pictures.shape[1], seed, epoch, places)
     mixed = (_on_processor if pictures.device.type == "cpu" else _on_device)(pictures, blend)
-    partners = torch.from_numpy(blend.partners).to(soft.device)
-    shares = torch.from_numpy(blend.shares.astype(np.float32)).to(soft.device)
+    partners, shares = sent(blend.partners, soft.device), sent(blend.shares.astype(np.float32), soft.device)
     return Mixed(as_images(mixed, like=images), _mixed_targets(soft, partners, shares), partners, shares)
 
 
@@ -168,8 +168,7 @@ def mix_maps(
     if not augmentation.mixes:
         return unmixed(maps, soft)
     blend = make_blend(augmentation, maps.shape[2], seed, epoch, as_indices(indices))
-    partners = torch.from_numpy(blend.partners).to(maps.device)
-    shares = torch.from_numpy(blend.shares.astype(np.float32)).to(maps.device)
+    partners, shares = sent(blend.partners, maps.device), sent(blend.shares.astype(np.float32), maps.device)
     others = maps[partners]
     inside = inside_boxes(blend.boxes, maps.shape[2], maps.device)[:, None]
     is_cut = inside.flatten(1).any(1)[:, None, None, None]
@@ -202,7 +201,12 @@ def soft_targets(targets: Tensor, n_classes: int | None = None) -> Tensor:
     if n_classes is None:
         raise ParameterError("n_classes is needed to make shares of codes of classes.")
     codes = targets.long()
-    if len(codes) and not 0 <= int(codes.min()) <= int(codes.max()) < n_classes:
+    # a card would have to finish its work for a look; there PyTorch itself stops at a code that cannot be
+    if (
+        codes.device.type != "cuda"
+        and len(codes)
+        and not 0 <= int(codes.min()) <= int(codes.max()) < n_classes
+    ):
         raise ParameterError(
             f"codes of {n_classes} classes must be from 0 to {n_classes - 1}; "
             f"these are from {int(codes.min())} to {int(codes.max())}."
@@ -267,10 +271,10 @@ def _on_processor(pictures: Tensor, blend: Blend) -> Tensor:
 
 
 def _on_device(pictures: Tensor, blend: Blend) -> Tensor:
-    others = pictures[torch.from_numpy(blend.partners).to(pictures.device)]
+    others = pictures[sent(blend.partners, pictures.device)]
     inside = inside_boxes(blend.boxes, pictures.shape[1], pictures.device)
     is_cut = inside.flatten(1).any(1)[:, None, None, None]
-    share = torch.from_numpy(blend.shares.astype(np.float32)).to(pictures.device)[:, None, None, None]
+    share = sent(blend.shares.astype(np.float32), pictures.device)[:, None, None, None]
     blended = share * pictures.float() + (1 - share) * others.float()
     blended = blended.round().clamp(0, 255).to(torch.uint8)
     return torch.where(is_cut, torch.where(inside[:, :, :, None], others, pictures), blended)

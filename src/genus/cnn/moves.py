@@ -3,14 +3,13 @@
 What lies beyond the edge is the picture reflected, its outermost pixels first, everywhere alike.
 """
 
-from typing import Any
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from genus.cnn.chance import Floats
+from genus.cnn.devices import sent
 
 _HALVE_FROM = 1.5  # stored pixels to a resulting one: from here bilinear sampling alone would skip pixels
 
@@ -67,35 +66,33 @@ def fetch_whole_pixels(pictures: Tensor, matrix: Floats, side: int) -> Tensor:
     so the places of n pictures take 2 n side numbers.
     """
     n, height, width, n_channels = pictures.shape
-    steps = np.arange(side)
-    whole = np.rint(matrix).astype(np.int64)
+    steps = torch.arange(side, device=pictures.device)
+    whole = sent(np.rint(matrix).astype(np.int64), pictures.device)
     x, y = whole[:, 0, :, None], whole[:, 1, :, None]  # (n, 3, 1): by column, by row, start
     straight = x[:, 0] != 0
-    along_row = np.where(
+    rows = torch.where(
         straight,
         reflected(x[:, 0] * steps + x[:, 2], width),
         width * reflected(y[:, 0] * steps + y[:, 2], height),
     )
-    along_column = np.where(
+    columns = torch.where(
         straight,
         width * reflected(y[:, 1] * steps + y[:, 2], height),
         reflected(x[:, 1] * steps + x[:, 2], width),
     )
-    along_column += np.arange(n)[:, None] * (height * width)
-    rows = torch.from_numpy(along_row).to(pictures.device)
-    columns = torch.from_numpy(along_column).to(pictures.device)
+    columns += torch.arange(n, device=pictures.device)[:, None] * (height * width)
     places = (columns[:, :, None] + rows[:, None, :]).reshape(-1)  # (n * side * side,)
     flat = pictures.reshape(n * height * width, n_channels)
     return flat.index_select(0, places).reshape(n, side, side, n_channels)
 
 
-def reflected(places: NDArray[np.integer[Any]], size: int) -> NDArray[np.integer[Any]]:
+def reflected(places: Tensor, size: int) -> Tensor:
     """Return places from 0 to `size` - 1: beyond an end the picture goes back.
 
     Examples
     --------
-    >>> reflected(np.arange(-3, 6), 3)
-    array([2, 1, 0, 0, 1, 2, 2, 1, 0])
+    >>> reflected(torch.arange(-3, 6), 3)
+    tensor([2, 1, 0, 0, 1, 2, 2, 1, 0])
     """
     places = places % (2 * size)
-    return np.where(places < size, places, 2 * size - 1 - places)
+    return torch.where(places < size, places, 2 * size - 1 - places)

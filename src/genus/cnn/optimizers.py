@@ -29,10 +29,11 @@ def make_optimizer(network: Network, recipe: Recipe) -> Optimizer:
         {"params": parameters, "weight_decay": decay, _BASE: share}
         for (share, decay), parameters in groups.items()
     ]
+    fused = next(network.parameters()).device.type == "cuda" or None  # None: PyTorch chooses
     if recipe.optimizer == "adamw":
-        return AdamW(found, lr=recipe.learning_rate, betas=(recipe.momentum, 0.999))
+        return AdamW(found, lr=recipe.learning_rate, betas=(recipe.momentum, 0.999), fused=fused)
     nesterov = recipe.momentum > 0
-    return SGD(found, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=nesterov)
+    return SGD(found, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=nesterov, fused=fused)
 
 
 def set_rates(optimizer: Optimizer, rate: float) -> None:

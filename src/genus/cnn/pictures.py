@@ -5,10 +5,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from genus.cnn.devices import sent
 from genus.errors import ParameterError
 
 FILL = (124, 116, 104)
 """What hides erased parts: the mean colour of ImageNet, as where `Preprocess` pads."""
+
+SMALL = 64
+"""Pixels: a card has done a step with pictures of this side before the processor has told it what to do next."""
 
 _MAX_SIDE = 16384
 
@@ -50,7 +54,7 @@ def check_side(side: int) -> int:
 
 def inside_boxes(boxes: NDArray[np.int64], side: int, device: torch.device) -> Tensor:
     """Return which pixels (n, side, side) lie in each image's box: top, left, bottom, right."""
-    top, left, bottom, right = torch.from_numpy(boxes).to(device)[:, :, None].unbind(1)  # (n, 1) each
+    top, left, bottom, right = sent(boxes, device)[:, :, None].unbind(1)  # (n, 1) each
     step = torch.arange(side, device=device)
     rows, columns = (step >= top) & (step < bottom), (step >= left) & (step < right)
     return rows[:, :, None] & columns[:, None, :]

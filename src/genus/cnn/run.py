@@ -16,7 +16,8 @@ from torch.nn.parallel import DistributedDataParallel
 from genus.cnn.averaging import MovingAverage
 from genus.cnn.chance import Chance, Stream
 from genus.cnn.checkpoints import Task, read_checkpoint, write_checkpoint
-from genus.cnn.devices import is_out_of_memory
+from genus.cnn.devices import is_out_of_memory, precision, sent
+from genus.cnn.graphs import Replayed, is_worth_recording
 from genus.cnn.history import Epoch, History, score_in_words
 from genus.cnn.inference import logits_of_network
 from genus.cnn.lesson import Circumstances, Lesson
@@ -57,6 +58,8 @@ class Run:
         self.model: nn.Module = network
         if team.size > 1:
             self.model = DistributedDataParallel(network, broadcast_buffers=False)
+        elif is_worth_recording(network, around.place):
+            self.model = Replayed(network, around.place)
         self.parts = recipe.accumulate
         self.n_batches = max(1, round(len(lesson.rows) / recipe.batch_size))
         self.n_batches = min(self.n_batches, max(1, len(lesson.rows) // team.size))
@@ -76,6 +79,8 @@ class Run:
             try:
                 self._take_up(state)
             except (KeyError, TypeError, ValueError, RuntimeError) as error:
+                if isinstance(error, RuntimeError) and is_out_of_memory(error):
+                    raise
                 raise ModelFileError(f"{around.checkpoint}: no checkpoint of Genus, or damaged.") from error
 
     @property
@@ -93,6 +98,7 @@ class Run:
                 self._one_epoch(job)
         if self.around.checkpoint is not None and self.around.team.leads:
             self._write(self.around.checkpoint)  # what follows from it must follow again
+        self._stop_recording()
         self._load(self.kept)
         return History(
             tuple(self.epochs),
@@ -145,7 +151,7 @@ class Run:
         set_rates(self.optimizer, self.recipe.rate(done))
         team = self.around.team
         own = rows[team.rank :: team.size]
-        targets = self.targets[torch.from_numpy(own).to(self.targets.device)]
+        targets = self.targets[sent(own, self.targets.device)]
         mixed = self.lesson.examples.mix(images, targets, self.epoch, own)
         inputs = mixed.images.contiguous(memory_format=torch.channels_last)
         loss = self._gradients(inputs, mixed.targets, len(rows))
@@ -158,7 +164,7 @@ class Run:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip)
         self.optimizer.step()
         if self.average is not None:
-            self.average.update(self.network)
+            self.average.update()
 
     def _gradients(self, images: Tensor, targets: Tensor, n: int) -> Tensor:
         """Leave the gradients of the mean loss of a batch of n; returns this process's share of that loss."""
@@ -172,6 +178,7 @@ class Run:
             size = math.ceil(len(images) / self.parts)
             self.notes.append(f"out of memory: from step {self._n_steps() + 1} on in parts of {size} images")
             self.around.progress.say(self.notes[-1])
+            self._stop_recording()
             if self.around.place.device.type == "cuda":
                 torch.cuda.empty_cache()
 
@@ -186,9 +193,10 @@ class Run:
         total = torch.zeros((), device=place.device)
         n_parts = min(self.parts, max(1, n // team.size))  # as many in each process: they meet in every part
         parts = list(zip(images.tensor_split(n_parts), targets.tensor_split(n_parts), strict=True))
+        model = self.network if isinstance(self.model, Replayed) and n_parts > 1 else self.model
         for number, (some, wanted) in enumerate(parts, start=1):
-            with self._together(last=number == len(parts)), _precision(place.device.type, bf16=place.bf16):
-                logits = self.model(some)
+            with self._together(last=number == len(parts)), precision(place):
+                logits = model(some)
                 loss = (
                     measure(logits, wanted, smoothing=self.recipe.label_smoothing, weights=self.weights) / n
                 )
@@ -196,6 +204,11 @@ class Run:
                 (loss * team.size).backward()  # type: ignore[no-untyped-call]
             total += loss.detach()
         return total
+
+    def _stop_recording(self) -> None:
+        if isinstance(self.model, Replayed):
+            self.model.forget()
+            self.model = self.network
 
     def _together(self, *, last: bool) -> AbstractContextManager[Any]:
         """Let the team's gradients meet at the last part of a batch only."""
@@ -325,10 +338,6 @@ class Run:
 
 
 _NUMBERS = ("epoch", "batch", "looked", "loss_sum", "best", "best_score", "parts", "stopped")
-
-
-def _precision(kind: str, *, bf16: bool) -> AbstractContextManager[Any]:
-    return torch.autocast(kind, torch.bfloat16) if bf16 else nullcontext()
 
 
 def sparkline(values: list[float]) -> str:

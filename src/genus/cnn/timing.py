@@ -6,7 +6,7 @@ import time
 import torch
 from torch import nn
 
-from genus.cnn.devices import Place
+from genus.cnn.devices import Place, precision
 from genus.cnn.losses import class_loss
 from genus.cnn.network import Network
 
@@ -70,7 +70,7 @@ def _step(network: Network, place: Place, n: int) -> float:
     begun = 0.0
     for _ in range(2):
         begun = time.perf_counter()
-        with torch.autocast(place.device.type, torch.bfloat16, enabled=place.bf16):
+        with precision(place):
             loss = class_loss(network(images), targets, smoothing=0.0, weights=None)
         loss.backward()  # type: ignore[no-untyped-call]
         loss.item()  # an accelerator has finished then

@@ -1,6 +1,9 @@
 """The training loop: from a network and examples to a trained network, and how it went."""
 
 import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
 import torch
@@ -50,8 +53,20 @@ def train_network(
     network.to(place.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # it has that
     begun = time.monotonic()
     devices = [place.device] if place.device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices), shared_normalisation(network, around.team):
+    quiet = _quiet() if devices else nullcontext()
+    with torch.random.fork_rng(devices=devices), shared_normalisation(network, around.team), quiet:
         run = Run(network, lesson, recipe, around, task)
         history = run.to_the_end()
     network.eval()
     return replace(history, seconds=round(run.earlier + time.monotonic() - begun, 3))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Leave out what PyTorch says of steps on a card, and what harms nobody there."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The AccumulateGrad node's stream")  # of `genus.cnn.graphs`
+        warnings.filterwarnings(
+            "ignore", message="Attempting to run cuBLAS, but there was no current CUDA context"
+        )
+        yield

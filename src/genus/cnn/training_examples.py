@@ -11,8 +11,10 @@ from torch import Tensor
 from genus.cnn.augment import Augmenter
 from genus.cnn.augmentation import Augmentation
 from genus.cnn.chance import Chance, Stream
+from genus.cnn.devices import sent
 from genus.cnn.mixing import Mixed, mix_maps
 from genus.cnn.pixels import PixelStore
+from genus.cnn.resident import ResidentPixels, stay_on_card
 from genus.cnn.views import evaluation_view
 from genus.images.preprocess import Fit
 
@@ -67,6 +69,7 @@ class PixelExamples:
         self.fit = fit
         self.n_classes = n_classes
         self._augmenter = Augmenter(augmentation, side, fit=fit, seed=seed)
+        self._resident: dict[torch.device, ResidentPixels | None] = {}
 
     @property
     def n_views(self) -> int:
@@ -76,17 +79,36 @@ class PixelExamples:
     def seen(self, batches: Iterable[Rows], epoch: int, device: torch.device) -> Iterator[Tensor]:
         """Return augmented pictures, uint8 (n, 3, side, side)."""
         every = list(batches)
-        for rows, images in zip(every, self.store.batches(every), strict=True):
-            yield self._augmenter(images.to(device, non_blocking=True), epoch, rows)
+        resident = self._resident_on(device)
+        if resident is None:
+            for rows, images in zip(every, self.store.batches(every), strict=True):
+                yield self._augmenter(sent(images, device), epoch, rows)
+            return
+        for some in resident.groups(every):
+            rows = np.concatenate(some)
+            views, sizes = self._augmenter(resident.batch(rows), epoch, rows), [len(one) for one in some]
+            yield from views.split(sizes)  # type: ignore[no-untyped-call]
 
     def plain(self, batches: Iterable[Rows], device: torch.device) -> Iterator[Tensor]:
         """Return pictures as they are."""
+        resident = self._resident_on(device)
+        if resident is not None and resident.sides == (self.side, self.side):
+            yield from map(resident.batch, batches)
+            return
+        # scaled here, as the model file will: a card would do it a little otherwise
         for images in self.store.batches(batches):
-            yield evaluation_view(images, self.side, fit=self.fit).to(device, non_blocking=True)
+            yield sent(evaluation_view(images, self.side, fit=self.fit), device)
 
     def mix(self, images: Tensor, targets: Tensor, epoch: int, rows: Rows) -> Mixed:
         """Mix pictures (see `genus.cnn.mixing`)."""
         return self._augmenter.mix(images, targets, epoch, rows, n_classes=self.n_classes)
+
+    def _resident_on(self, device: torch.device) -> ResidentPixels | None:
+        """Return the pixels on a card, put there when they are first wanted; None where they do not stay on any."""
+        if device not in self._resident:
+            can_stay = device.type == "cuda" and stay_on_card(self.store, device)
+            self._resident[device] = ResidentPixels(self.store, device) if can_stay else None
+        return self._resident[device]
 
 
 class ActivationExamples:
@@ -134,12 +156,12 @@ class ActivationExamples:
             if self.augmentation.mirror != "off":
                 mirrored = np.flatnonzero(chance.happens(Stream.VIEW_MIRROR, 0.5))
                 found[mirrored] = found[mirrored, :, :, ::-1]
-            yield torch.from_numpy(found).to(device)
+            yield sent(found, device)
 
     def plain(self, batches: Iterable[Rows], device: torch.device) -> Iterator[Tensor]:
         """Return the images as they are."""
         for rows in batches:
-            yield torch.from_numpy(self.views[0][rows].astype(np.float32)).to(device)
+            yield sent(self.views[0][rows].astype(np.float32), device)
 
     def mix(self, images: Tensor, targets: Tensor, epoch: int, rows: Rows) -> Mixed:
         """Mix activations (see `genus.cnn.mixing.mix_maps`)."""

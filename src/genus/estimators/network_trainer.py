@@ -102,6 +102,7 @@ class NetworkTrainer:
         self.prefix = frozen_prefix(plan, feature_set)
         self.notes: list[str] = []
         self._store: PixelStore | None = None
+        self._shown: TrainingExamples | None = None
         self._examples: TrainingExamples | None = None
         self._taken: Network | None = None
         self._gentler: Recipe | None = (
@@ -264,9 +265,12 @@ class NetworkTrainer:
     def _pictures(self) -> "TrainingExamples":
         from genus.cnn.training_examples import PixelExamples
 
-        plan = self.plan
-        augmentation, n_classes = plan.recipe.augmentation, len(self.learned.classes)
-        return PixelExamples(self._pixels(), augmentation, plan.size, seed=self.seed, n_classes=n_classes)
+        if self._shown is None:
+            plan = self.plan
+            augmentation, n_classes = plan.recipe.augmentation, len(self.learned.classes)
+            store = self._pixels()
+            self._shown = PixelExamples(store, augmentation, plan.size, seed=self.seed, n_classes=n_classes)
+        return self._shown
 
     def _activations(self, seconds: float | None) -> "TrainingExamples":
         from genus.cnn.augment import Augmenter
@@ -295,7 +299,7 @@ class NetworkTrainer:
     def _say_what_was_saved(self, whole: "Network") -> None:
         """Say what the frozen beginning took, and would have taken in every epoch anew."""
         took, plan = self._frozen_seconds, self.plan
-        if took is None or plan.n_blocks is None:
+        if took is None or plan.n_blocks is None or self.place.device.type != "cpu":
             return
         from genus.cnn.timing import seconds_a_picture
 
