@@ -137,6 +137,23 @@ class TestBadInput:
             Explainer(trained, method="gradcam")
 
 
+class TestPictures:
+    def test_several_boxes_have_numbers(self) -> None:
+        two, one = np.zeros((2, 8, 8), np.float32)
+        two[1:3, 1:3], two[5:7, 5:7] = 2, 1
+        one[1:3, 1:3] = 2
+        grey = np.full((320, 320, 3), 128, np.uint8)
+        drawn, alone = (
+            Explanation("x", "a", 0.5, evidence, "linear", (80, 80), (0, 0, 80, 80))
+            for evidence in (two, one)
+        )
+        assert (len(drawn.boxes()), len(alone.boxes())) == (2, 1)
+        black = [(each.overlay(grey, with_boxes=True) == 0).all(2) for each in (drawn, alone)]
+        corners = [black[0][40:120, 40:120], black[0][200:280, 200:280]]
+        assert all(corner[:40, :40].any() for corner in corners), "beside the upper left corner of each"
+        assert not black[1].any(), "one box needs no number"
+
+
 class TestWhereThatIsInTheImage:
     @pytest.mark.parametrize("fit", ["squash", "crop", "pad"])
     @pytest.mark.parametrize("size", [(200, 300), (300, 200), (64, 64)])

@@ -1,5 +1,6 @@
 """What an explanation is: the evidence for one class in one image, as numbers, as boxes, as a picture."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
@@ -14,6 +15,8 @@ from genus.explain.outline import outlined
 _THRESHOLD = 0.5  # where there is no picture to look at
 _STRENGTH = 0.65  # of the colour where the evidence is largest
 _HOT = np.array([255, 96, 0], np.float32)
+_WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
+_NUMBERED = 6  # boxes that have their number beside them: as many as pages list
 _COLOUR = 0.25  # of the picture's own: orange must be seen on orange flowers
 
 
@@ -104,7 +107,7 @@ class Explanation:
         picture : (height, width, 3) uint8
             The image at any size, RGB, upright.
         with_boxes : bool, default False
-            Whether to draw the boxes.
+            Whether to draw the boxes; where there are several, the first six with their numbers.
 
         Returns
         -------
@@ -118,13 +121,7 @@ class Explanation:
         share = _STRENGTH * heat[:, :, None]
         mixed = np.asarray(np.clip((1 - share) * calm + share * _HOT, 0, 255), np.uint8)
         if with_boxes:
-            scale = width / self.size[1], height / self.size[0]
-            for box in self.boxes():
-                start, stop = (
-                    (round(x * scale[0]), round(y * scale[1]))
-                    for x, y in ((box.left, box.top), (box.right, box.bottom))
-                )
-                cv2.rectangle(mixed, start, stop, (255, 255, 255), max(1, round(min(height, width) / 120)))
+            _draw(self.boxes(), mixed, width / self.size[1], height / self.size[0])
         return mixed
 
     def to_dict(self) -> dict[str, Any]:
@@ -153,3 +150,21 @@ class Explanation:
             np.clip(top + np.array([box.top, box.bottom]) * (bottom - top), 0, height).tolist(),
         )
         return Box(x[0], y[0], x[1], y[1], box.score)
+
+
+def _draw(boxes: Sequence[Box], picture: NDArray[np.uint8], across: float, down: float) -> None:
+    """Draw boxes into a picture that is so many times as wide and high as the image."""
+    side = min(picture.shape[:2])
+    width = max(1, round(side / 120))
+    for number, box in enumerate(boxes, start=1):
+        left, top = round(box.left * across), round(box.top * down)
+        cv2.rectangle(
+            picture, (left, top), (round(box.right * across), round(box.bottom * down)), _WHITE, width
+        )
+        if len(boxes) > 1 and number <= _NUMBERED:
+            size = max(0.3, side / 500)
+            (across_digit, up), _ = cv2.getTextSize(str(number), cv2.FONT_HERSHEY_SIMPLEX, size, width)
+            corner = left + across_digit + 2 * width, top + up + 4 * width
+            cv2.rectangle(picture, (left, top), corner, _WHITE, cv2.FILLED)
+            at = left + width, corner[1] - 2 * width
+            cv2.putText(picture, str(number), at, cv2.FONT_HERSHEY_SIMPLEX, size, _BLACK, width, cv2.LINE_AA)
