@@ -284,8 +284,8 @@ class TestReported:
     def test_copies_under_two_names(self, table: Callable[..., str], digits: Path, here: Path) -> None:
         (here / "copy.png").write_bytes(min((digits / "1").iterdir()).read_bytes())
         notes = self.notes(table(("copy.png,2,",)))
-        assert "1 pictures occur under more than one label" in notes
-        assert any("duplicates of others" in note for note in notes)
+        assert "1 picture occurs under more than one label" in notes
+        assert any("1 image is an exact or near duplicate of another" in note for note in notes)
 
     def test_images_without_a_label(self, table: Callable[..., str], fresh: Path) -> None:
         notes = self.notes(table((f"{min((fresh / '1').iterdir())},,",)))

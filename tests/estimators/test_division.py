@@ -16,8 +16,8 @@ TWICE = [PICTURES[0], PICTURES[1], PICTURES[2], PICTURES[0], PICTURES[1]]
 @pytest.mark.parametrize(
     ("y", "note"),
     [
-        (["a", "b", "c", "b", "b"], "1 pictures occur under more than one label"),
-        ([["a"], ["b"], [], ["a", "b"], ["b"]], "1 pictures occur with a label and without it"),
+        (["a", "b", "c", "b", "b"], "1 picture occurs under more than one label"),
+        ([["a"], ["b"], [], ["a", "b"], ["b"]], "1 picture occurs with a label and without it"),
         ([["a"], ["b"], [], ["a", "?"], None], None),
     ],
 )

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from genus.classify.few import is_few
 from genus.data.dataset import Dataset
 from genus.data.duplicates import duplicate_groups
+from genus.data.folders import counted
 from genus.data.splits import join_groups, split_off
 from genus.errors import DataError
 from genus.estimators.result import IN_TURN
@@ -52,10 +53,13 @@ def find_groups(data: Dataset, table: FeatureTable) -> tuple[NDArray[np.int64], 
     notes = []
     n_copies = len(same_picture) - len(np.unique(same_picture))
     if n_copies:
-        notes.append(f"{n_copies} images are exact or near duplicates of others; no split tears them apart")
+        one, more = "is an exact or near duplicate of another", "are exact or near duplicates of others"
+        notes.append(
+            f"{counted(n_copies, 'image')} {one if n_copies == 1 else more}; no split tears them apart"
+        )
     if n_conflicts := _n_conflicts(same_picture, data):
         how = "with a label and without it" if data.is_multilabel else "under more than one label"
-        notes.append(f"{n_conflicts} pictures occur {how}")
+        notes.append(f"{counted(n_conflicts, 'picture')} {'occurs' if n_conflicts == 1 else 'occur'} {how}")
     if data.groups is None:
         return same_picture, tuple(notes)
     own = [f"group {group}" if group is not None else f"image {i}" for i, group in enumerate(data.groups)]

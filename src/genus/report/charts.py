@@ -251,11 +251,14 @@ def scale_for(lows: list[float], highs: list[float]) -> Scale:
     --------
     >>> scale_for([0.83, 0.87], [0.91, 0.93])
     Scale(start=0.8, stop=0.95)
+    >>> scale_for([1.0], [1.0])
+    Scale(start=0.95, stop=1.0)
     """
     if not lows:
         return Scale(0.0, 1.0)
-    start = max(0.0, math.floor(20 * min(lows)) / 20)
-    return Scale(start, max(min(1.0, math.ceil(20 * max(highs)) / 20), start + 0.05))
+    start = min(19, max(0, math.floor(20 * min(lows))))  # in twentieths
+    stop = min(20, math.ceil(20 * max(highs)))
+    return Scale(start / 20, max(stop, start + 1) / 20)
 
 
 def share_ticks(scale: Scale, height: float) -> list[Tick]:
