@@ -49,6 +49,8 @@ def test_without_pytorch_a_name_asks_for_the_extra(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["finetune"], "a way to train, no network: it takes efficientnet-lite2"),
+        (["scratch"], "whichever suits the images"),
         (["resnet19"], "Did you mean 'resnet18'"),
         (["conv8-pol-gap"], "'pol' (word 2) is no layer"),
         (["resnet18", "--size", 4], "pictures of 4 pixels cannot be used; it takes 16 to 1024"),

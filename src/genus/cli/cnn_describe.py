@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 _N_CLASSES = 10
 _HEADINGS = ("layer", "what it does", "output", "window", "parameters", "multiply-adds", "sees")
 _NUMBERS = (4, 5, 6)
+_WAYS = {
+    "finetune": "efficientnet-lite2, with --preset fast efficientnet-lite0",
+    "scratch": "speedrun, a textbook network or resnet10, whichever suits the images",
+}
 
 
 def cnn_describe(
@@ -69,6 +73,10 @@ def _of_name(name: str, classes: int | None, size: int | None) -> "LayerTable":
     from genus.cnn.networks import make_network, require_torch
 
     require_torch("Describing a network by its name")
+    if name in _WAYS:
+        raise ParameterError(
+            f"{name} is a way to train, no network: it takes {_WAYS[name]}. Describe one of these."
+        )
     from genus.cnn.describe import describe_network
 
     n_classes = _N_CLASSES if classes is None else classes
