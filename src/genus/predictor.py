@@ -17,7 +17,7 @@ from genus.errors import DataError, ImageError
 from genus.features.engines import Runner
 from genus.features.in_order import in_order
 from genus.features.runtime import Runtime
-from genus.images.preprocess import load_image
+from genus.images.preprocess import load_pixels
 from genus.images.source import ImageSource
 from genus.judgement import (
     EvaluationResult,
@@ -308,9 +308,9 @@ class Predictor:
         skipped: list[tuple[int, SkippedImage]] = []
         for i in span:
             try:
-                image = load_image(sources[i], self.model.preprocess, self.runtime.limits)
-                pixels.append(image.pixels)
-                contents.append(image.info.content_hash)
+                seen, info = load_pixels(sources[i], self.model.preprocess, self.runtime.limits)
+                pixels.append(seen)
+                contents.append(info.content_hash)
                 indices.append(i)
             except ImageError as error:
                 skipped.append((i, SkippedImage(error.source, error.reason)))

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from photographs import photographs
 torch = pytest.importorskip("torch", reason="PyTorch, the extra cnn, is not installed")
 
 from genus.cnn import pixel_files, pixels  # noqa: E402
+from genus.cnn.decoding import Decoder  # noqa: E402
 from genus.cnn.pixel_files import pixel_folder  # noqa: E402
 from genus.cnn.pixels import PixelStore, Storage, store_pixels  # noqa: E402
 from genus.errors import DataError, ImageError, ParameterError  # noqa: E402
@@ -117,6 +119,26 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, PixelStore]:
         return {where: store_pixels(pictures, SQUARE, storage=storage) for where, storage in PLACES.items()}
     finally:
         os.environ["GENUS_CACHE"] = before
+
+
+@pytest.mark.parametrize(("quick", "most"), [(60.0, 1), (0.0, 4)])
+def test_images_that_are_decoded_in_no_time_are_decoded_by_one_thread(
+    monkeypatch: pytest.MonkeyPatch, quick: float, most: int
+) -> None:
+    threads, decode = set(), Decoder.pixels
+
+    def look(decoder: Decoder, i: int) -> np.ndarray:
+        if i >= 16:  # the first ones are timed
+            threads.add(threading.get_ident())
+            time.sleep(0.002)
+        return decode(decoder, i)
+
+    monkeypatch.setattr("genus.cnn.decoding._QUICK", quick)
+    monkeypatch.setattr(Decoder, "pixels", look)
+    pictures = [as_source(np.full((20, 20, 3), i, np.uint8)) for i in range(200)]
+    store = store_pixels(pictures, SQUARE, storage=Storage(workers=4))
+    assert len(threads) == most
+    assert store.batch(np.arange(200))[:, 0, 0, 0].tolist() == list(range(200))
 
 
 @everywhere

@@ -42,14 +42,14 @@ def cnn_show(
 
     from genus.explain.layers import feature_maps, find_layers
     from genus.images.decode import Limits
-    from genus.images.preprocess import load_image
+    from genus.images.preprocess import load_pixels
     from genus.images.source import as_source
     from genus.predictor import built_in, load
     from genus.report.layers import layer_pictures, write_layers
 
     found = (built_in() if model == BUILT_IN else load(model)).model
     layers = find_layers(found)
-    pixels = load_image(as_source(image), found.preprocess, Limits(max_pixels=max_pixels)).pixels
+    pixels = load_pixels(as_source(image), found.preprocess, Limits(max_pixels=max_pixels))[0]
     make_folder(folder)
     drawn = []
     with console.task("drawing", total=len(layers), unit="layers") as task:

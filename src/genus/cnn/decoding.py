@@ -1,6 +1,7 @@
 """Decoding many images on several threads, a bounded number at a time."""
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -12,13 +13,14 @@ from numpy.typing import NDArray
 
 from genus.errors import ImageError
 from genus.images.decode import Limits
-from genus.images.preprocess import Preprocess, load_image
+from genus.images.preprocess import Preprocess, load_pixels
 from genus.images.source import ImageSource
 from genus.progress import Progress
 
 _CHUNK = 16  # images a thread decodes before it takes the next ones
 _AHEAD = 4  # chunks in flight for each thread
 _PATIENCE = 0.2  # seconds
+_QUICK = 0.0004  # seconds: images that take less are done sooner by one thread than by several that wait for Python
 
 Pixels = NDArray[np.uint8]
 _T = TypeVar("_T")
@@ -60,14 +62,16 @@ class Decoder:
             return failed
 
         n = len(self.sources)
-        chunks = iter([range(start, min(start + _CHUNK, n)) for start in range(0, n, _CHUNK)])
+        first, *others = (range(start, min(start + _CHUNK, n)) for start in range(0, n, _CHUNK))
+        chunks = iter(others)
+        skipped, n_workers = self._begin(first, work)
         waiting: deque[tuple[int, Future[dict[int, str]]]] = deque()
-        skipped: dict[int, str] = {}
-        pool = ThreadPoolExecutor(self.n_workers, thread_name_prefix="genus-pixels")
+        pool = ThreadPoolExecutor(n_workers, thread_name_prefix="genus-pixels")
         try:
             with progress.task("decoding", total=n, unit="images") as task:
+                task.advance(len(first))
                 while True:
-                    for rows in islice(chunks, _AHEAD * self.n_workers - len(waiting)):
+                    for rows in islice(chunks, _AHEAD * n_workers - len(waiting)):
                         waiting.append((len(rows), pool.submit(work, rows)))
                     if not waiting:
                         return skipped
@@ -78,6 +82,16 @@ class Decoder:
         finally:
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
+
+    def _begin(self, rows: range, work: Callable[[range], dict[int, str]]) -> tuple[dict[int, str], int]:
+        """Decode the first images here; returns what `run` does, and how many threads suit the others."""
+        skipped: dict[int, str] = {}
+        seconds = []
+        for i in rows:
+            begun = time.perf_counter()
+            skipped |= work(range(i, i + 1))
+            seconds.append(time.perf_counter() - begun)
+        return skipped, 1 if np.median(seconds) < _QUICK else self.n_workers
 
     def fetch(self, rows: NDArray[np.int64]) -> Pixels:
         """Decode images for one batch."""
@@ -92,7 +106,7 @@ class Decoder:
 
     def pixels(self, i: int) -> Pixels:
         """Decode one image."""
-        return load_image(self.sources[i], self.preprocess, self.limits).pixels
+        return load_pixels(self.sources[i], self.preprocess, self.limits)[0]
 
 
 def result_of(work: "Future[_T]") -> _T:

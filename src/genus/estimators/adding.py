@@ -209,9 +209,9 @@ def _read(
 
 def _check_same_networks(model: ModelFile, data: Dataset, table: FeatureTable, runtime: Runtime) -> None:
     """Raise a DataError if the features computed here are not those that the model computes."""
-    from genus.images.preprocess import load_image
+    from genus.images.preprocess import load_pixels
 
-    pixels = load_image(data.sources[0], model.preprocess, runtime.limits).pixels
+    pixels = load_pixels(data.sources[0], model.preprocess, runtime.limits)[0]
     own = model.open(engine="onnxruntime", outputs=("embedding",))(pixels[None])["embedding"][0]
     off = float(np.linalg.norm(own - table.X[0]) / max(1e-12, float(np.linalg.norm(own))))
     if off > _LARGEST_DIFFERENCE:

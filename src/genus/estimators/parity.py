@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from genus.classify.fitted import FittedHead
 from genus.features.runtime import Runtime
-from genus.images.preprocess import load_image
+from genus.images.preprocess import load_pixels
 from genus.images.source import ImageSource
 from genus.model_file import ModelFile
 
@@ -39,7 +39,7 @@ def measure_parity(
     dict of str to float
         For each engine the largest difference in probability.
     """
-    pixels = [load_image(source, model.preprocess, runtime.limits).pixels for source in sources[:N_IMAGES]]
+    pixels = [load_pixels(source, model.preprocess, runtime.limits)[0] for source in sources[:N_IMAGES]]
     expected = head.predict_proba(X[: len(pixels)])
     found: dict[str, float] = {}
     for engine in ("onnxruntime",):

@@ -258,3 +258,31 @@ def load_image(source: ImageSource, preprocess: Preprocess, limits: Limits = DEF
     decoded = decode(source, preprocess.at_least, limits)
     phash = perceptual_hash(decoded.pixels)
     return LoadedImage(preprocess.apply(decoded.pixels), decoded.info, phash)
+
+
+def load_pixels(
+    source: ImageSource, preprocess: Preprocess, limits: Limits = DEFAULT_LIMITS
+) -> tuple[NDArray[np.uint8], ImageInfo]:
+    """Decode an image and preprocess it, as `load_image` does; of small images the hash would be most of the work.
+
+    Returns
+    -------
+    pixels : (height, width, 3) uint8
+        Preprocessed RGB.
+    info : ImageInfo
+        About the original.
+
+    Raises
+    ------
+    ImageError
+        It cannot be read; the error has its name and the reason.
+
+    Examples
+    --------
+    >>> from genus.images.source import as_source
+    >>> pixels, info = load_pixels(as_source(np.zeros((40, 60), np.uint8)), Preprocess(32, 32))
+    >>> pixels.shape, info.width
+    ((32, 32, 3), 60)
+    """
+    decoded = decode(source, preprocess.at_least, limits)
+    return preprocess.apply(decoded.pixels), decoded.info

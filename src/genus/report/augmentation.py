@@ -16,7 +16,7 @@ from genus.data.dataset import Dataset, SkippedImage
 from genus.errors import DataError, ImageError, MissingExtraError, ParameterError
 from genus.files import atomic_write, write_text
 from genus.images.decode import DEFAULT_LIMITS, Limits
-from genus.images.preprocess import Fit, Preprocess, load_image, resize
+from genus.images.preprocess import Fit, Preprocess, load_pixels, resize
 from genus.report.augmentation_words import augmentation_facts
 from genus.report.page import render_page
 from genus.report.preview import by_turns, check_preview, fitting_text, jpeg_uri
@@ -168,7 +168,7 @@ def _readable(
         if len(rows) == n:
             break
         try:
-            pixels.append(load_image(dataset.sources[i], preprocess, limits).pixels)
+            pixels.append(load_pixels(dataset.sources[i], preprocess, limits)[0])
             rows.append(i)
         except ImageError as error:
             skipped.append(SkippedImage(error.source, error.reason))
