@@ -213,8 +213,7 @@ def card(*, quick: bool, seeds: list[int], place: Place, airbench: Path | None, 
     print(f"| Genus | {recipe.epochs} | {spread(seconds, '.2f')} | {spread(accuracies, '.2%')} | |")
     found: dict[str, Any] = {"genus": {"seconds": seconds, "accuracy": accuracies}}
     if airbench is not None:
-        module = module_of(airbench)
-        theirs = [published(module, data, run) for run in ("warmup", *seeds)][1:]
+        theirs = published(module_of(airbench), data, ("warmup", *seeds))[1:]
         found["airbench"] = theirs
         columns = [[one[key] for one in theirs] for key in ("seconds", "accuracy", "views")]
         said = " | ".join(spread(c, f) for c, f in zip(columns, (".2f", ".2%", ".2%"), strict=True))
@@ -236,12 +235,8 @@ def module_of(path: Path) -> Any:
     return module
 
 
-def published(module: Any, data: Cifar, run: int | str) -> dict[str, float]:
-    """Run the published script once, on these pictures; returns what it prints of itself."""
-    seen: list[dict[str, Any]] = []
-    module.print_training_details = lambda variables, is_final_entry: seen.append(
-        {key: variables.get(key) for key in ("val_acc", "tta_val_acc", "total_time_seconds")}
-    )
+def published(module: Any, data: Cifar, runs: Iterable[int | str]) -> list[dict[str, float]]:
+    """Run the published script some times, on these pictures; returns what it prints of itself."""
     before = Path.cwd()
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
@@ -251,9 +246,17 @@ def published(module: Any, data: Cifar, run: int | str) -> dict[str, float]:
                 images = data.store.batch(rows).permute(0, 2, 3, 1).contiguous()
                 content = {"images": images, "labels": torch.from_numpy(data.y[rows]), "classes": []}
                 torch.save(content, f"cifar10/{name}.pt")
-            module.main(run)
+            return [published_run(module, run) for run in runs]
         finally:
             os.chdir(before)
+
+
+def published_run(module: Any, run: int | str) -> dict[str, float]:
+    seen: list[dict[str, Any]] = []
+    module.print_training_details = lambda variables, is_final_entry: seen.append(
+        {key: variables.get(key) for key in ("val_acc", "tta_val_acc", "total_time_seconds")}
+    )
+    module.main(run)
     *epochs, last = seen
     return {
         "epochs": module.hyp["opt"]["train_epochs"],

@@ -15,10 +15,6 @@ if TYPE_CHECKING:
 _N_CLASSES = 10
 _HEADINGS = ("layer", "what it does", "output", "window", "parameters", "multiply-adds", "sees")
 _NUMBERS = (4, 5, 6)
-_WAYS = {
-    "finetune": "efficientnet-lite2, with --preset fast efficientnet-lite0",
-    "scratch": "speedrun, a textbook network or resnet10, whichever suits the images",
-}
 
 
 def cnn_describe(
@@ -73,11 +69,14 @@ def _of_name(name: str, classes: int | None, size: int | None) -> "LayerTable":
     from genus.cnn.networks import make_network, require_torch
 
     require_torch("Describing a network by its name")
-    if name in _WAYS:
-        raise ParameterError(
-            f"{name} is a way to train, no network: it takes {_WAYS[name]}. Describe one of these."
-        )
     from genus.cnn.describe import describe_network
+    from genus.estimators.network_plan import CANDIDATES
+
+    if name in CANDIDATES:
+        raise ParameterError(
+            f"{name} is a way to train, no network: it takes {' or '.join(CANDIDATES[name])}, whichever suits the "
+            "images and the preset. Describe one of these."
+        )
 
     n_classes = _N_CLASSES if classes is None else classes
     return describe_network(make_network(name, n_classes, size=size, weights="random", random_state=0))

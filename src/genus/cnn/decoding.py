@@ -18,6 +18,7 @@ from genus.images.source import ImageSource
 from genus.progress import Progress
 
 _CHUNK = 16  # images a thread decodes before it takes the next ones
+_TIMED = 4  # images that are decoded first, by one thread
 _AHEAD = 4  # chunks in flight for each thread
 _PATIENCE = 0.2  # seconds
 _QUICK = 0.0004  # seconds: images that take less are done sooner by one thread than by several that wait for Python
@@ -62,8 +63,8 @@ class Decoder:
             return failed
 
         n = len(self.sources)
-        first, *others = (range(start, min(start + _CHUNK, n)) for start in range(0, n, _CHUNK))
-        chunks = iter(others)
+        first = range(min(_TIMED, n))
+        chunks = iter([range(start, min(start + _CHUNK, n)) for start in range(len(first), n, _CHUNK)])
         skipped, n_workers = self._begin(first, work)
         waiting: deque[tuple[int, Future[dict[int, str]]]] = deque()
         pool = ThreadPoolExecutor(n_workers, thread_name_prefix="genus-pixels")

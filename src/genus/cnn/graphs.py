@@ -13,12 +13,8 @@ from genus.cnn.devices import Place, precision
 from genus.cnn.network import Network
 from genus.cnn.pictures import SMALL
 
-_OWN = (
-    "textbook",
-    "speedrun",
-    "resnet10",
-    "resnet18",
-)  # each pass of theirs does the same; who knows of others
+# each pass of theirs does the same; who knows of others
+_OWN = ("textbook", "speedrun", "resnet10", "resnet18")
 
 
 def is_worth_recording(network: Network, place: Place) -> bool:

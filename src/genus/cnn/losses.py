@@ -31,9 +31,8 @@ def class_loss(logits: Tensor, targets: Tensor, *, smoothing: float, weights: Te
     """
     smooth = targets * (1 - smoothing) + smoothing / targets.shape[1]
     if weights is not None:
-        smooth = (
-            smooth * (targets * weights).sum(1)[:, None]
-        )  # no matrix product: that would be rounded to bfloat16
+        # no matrix product: that would be rounded to bfloat16
+        smooth = smooth * (targets * weights).sum(1)[:, None]
     return -(smooth * functional.log_softmax(logits.float(), dim=1)).sum()
 
 

@@ -58,8 +58,6 @@ class Run:
         self.model: nn.Module = network
         if team.size > 1:
             self.model = DistributedDataParallel(network, broadcast_buffers=False)
-        elif is_worth_recording(network, around.place):
-            self.model = Replayed(network, around.place)
         self.parts = recipe.accumulate
         self.n_batches = max(1, round(len(lesson.rows) / recipe.batch_size))
         self.n_batches = min(self.n_batches, max(1, len(lesson.rows) // team.size))
@@ -82,6 +80,8 @@ class Run:
                 if isinstance(error, RuntimeError) and is_out_of_memory(error):
                     raise
                 raise ModelFileError(f"{around.checkpoint}: no checkpoint of Genus, or damaged.") from error
+        if team.size == 1 and self.parts == 1 and is_worth_recording(network, around.place):
+            self.model = Replayed(network, around.place)
 
     @property
     def seconds(self) -> float:
@@ -193,10 +193,9 @@ class Run:
         total = torch.zeros((), device=place.device)
         n_parts = min(self.parts, max(1, n // team.size))  # as many in each process: they meet in every part
         parts = list(zip(images.tensor_split(n_parts), targets.tensor_split(n_parts), strict=True))
-        model = self.network if isinstance(self.model, Replayed) and n_parts > 1 else self.model
         for number, (some, wanted) in enumerate(parts, start=1):
             with self._together(last=number == len(parts)), precision(place):
-                logits = model(some)
+                logits = self.model(some)
                 loss = (
                     measure(logits, wanted, smoothing=self.recipe.label_smoothing, weights=self.weights) / n
                 )

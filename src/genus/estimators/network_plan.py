@@ -19,6 +19,8 @@ _PRETRAINED = "efficientnet-lite"
 _FINETUNED = (("efficientnet-lite2", 260), ("efficientnet-lite0", 224))  # and what they were trained on
 _FOR_FEW = "textbook:conv32-norm-pool-conv64-norm-pool-flatten-drop0.3-dense128"
 _ENOUGH = 5_000  # images, for the speed run: of 400 digits it learns little, the textbook's network all
+CANDIDATES = {FINETUNE: tuple(dict(_FINETUNED)), SCRATCH: ("speedrun", _FOR_FEW, "resnet10")}
+"""The networks that these two may come to, whichever suits the images and the frozen features."""
 _STEPS = 40  # an epoch that a network needs, before batches get larger
 _TINY, _SMALL = 40, 96  # pixels: images that are as large as CIFAR's, and twice that
 _N_LAST = 10  # blocks of EfficientNet-Lite that are trained: those that see 17 x 17 places and fewer
@@ -132,8 +134,7 @@ def check_network(options: NetworkOptions, n_classes: int) -> None:
     require_torch("Training a network")
     options.place()
     _check_name(options.network)
-    possible = {FINETUNE: tuple(dict(_FINETUNED)), SCRATCH: ("speedrun", _FOR_FEW, "resnet10")}
-    for name in possible.get(options.network, (options.network,)):
+    for name in CANDIDATES.get(options.network, (options.network,)):
         made = make_network(name, max(2, n_classes), size=options.size, random_state=0)
         _changed(suitable_recipe(name, 1, made.size), options)
         if options.depth == "last" and not name.startswith(_PRETRAINED):

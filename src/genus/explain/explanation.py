@@ -16,8 +16,10 @@ _THRESHOLD = 0.5  # where there is no picture to look at
 _STRENGTH = 0.65  # of the colour where the evidence is largest
 _HOT = np.array([255, 96, 0], np.float32)
 _WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
-_NUMBERED = 6  # boxes that have their number beside them: as many as pages list
 _COLOUR = 0.25  # of the picture's own: orange must be seen on orange flowers
+
+N_LISTED = 6
+"""How many boxes of an image a page lists, and a picture numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,7 +163,7 @@ def _draw(boxes: Sequence[Box], picture: NDArray[np.uint8], across: float, down:
         cv2.rectangle(
             picture, (left, top), (round(box.right * across), round(box.bottom * down)), _WHITE, width
         )
-        if len(boxes) > 1 and number <= _NUMBERED:
+        if len(boxes) > 1 and number <= N_LISTED:
             size = max(0.3, side / 500)
             (across_digit, up), _ = cv2.getTextSize(str(number), cv2.FONT_HERSHEY_SIMPLEX, size, width)
             corner = left + across_digit + 2 * width, top + up + 4 * width

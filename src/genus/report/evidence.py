@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genus.explain.examples import Example
-from genus.explain.explanation import Explanation
+from genus.explain.explanation import N_LISTED, Explanation
 from genus.files import write_text
 from genus.images.thumbnail import data_uri
 from genus.report.page import render_page
@@ -107,6 +107,7 @@ def write_evidence(
         "model": model,
         "way": way,
         "images": list(images),
+        "n_listed": N_LISTED,
         "n_more": n_more,
         "n_skipped": n_skipped,
         "examples_of": examples_of,
