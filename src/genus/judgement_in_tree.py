@@ -13,6 +13,7 @@ from genus.data.dataset import Dataset
 from genus.metrics.sure import SureTaxa
 from genus.metrics.taxon_labels import TaxonLabels, put_together
 from genus.taxonomy import TOP
+from genus.wording import count
 
 if TYPE_CHECKING:
     from genus.metrics.taxa import TaxonomyEvaluation
@@ -77,8 +78,8 @@ def judge_in_tree(
     found = sorted({names[i] for i in np.flatnonzero(coarse)})
     shown = ", ".join(found[:_SHOWN]) + (" ..." if len(found) > _SHOWN else "")
     note = (
-        f"{int(coarse.sum()):,} images are labelled with a taxon above the classes ({shown}): they count in the "
-        "figures of the tree only, where a prediction below their label is right"
+        f"labelled with a taxon above the classes ({shown}): {count(int(coarse.sum()), 'image')}, which count in the "
+        "figures of the tree only, where a prediction below the label is right"
     )
     return JudgedInTree(called.take(rows), proba[rows], classes, taxa, (note,))
 

@@ -104,7 +104,7 @@ ERRORS: list[tuple[str, tuple[str, ...]]] = [
     (f"train 'test only.csv' {TRAIN}", ("test only.csv", "marked 'test'", "none is left to learn from")),
     # unreadable images
     (f"train broken {TRAIN}", ("broken", "none of the 3 labelled images can be read", "it is text")),
-    (f"train 'half broken' {TRAIN}", ("half broken", "only one class, 'a'", "1 images that cannot be read")),
+    (f"train 'half broken' {TRAIN}", ("half broken", "only one class, 'a'", "1 image that cannot be read")),
     ("evaluate good.onnx broken --report new.html", ("broken", "none of the 3 images can be read")),
     ("features broken -o new.npz", ("none of the 3 images could be read", "1.png: it is text")),
     ("predict -q -m good.onnx broken", ("none of the 3 images could be read", "1.png: it is text")),
@@ -271,14 +271,14 @@ class TestReported:
 
     def test_missing_files_of_a_table_are_listed(self, table: Callable[..., str]) -> None:
         data = table(("gone.png,1,", "also/gone.png,2,"))
-        assert "2 images of the table do not exist" in self.notes(data)
+        assert "2 images of the table not found" in self.notes(data)
         found = done("data", data, "--json").json
         assert [skip["source"] for skip in found["skipped"]] == ["gone.png", "also/gone.png"]
         assert "gone.png: no such file" in done("train", data, "-o", "y.onnx", *QUICK).out
 
     def test_repeated_rows_are_merged(self, table: Callable[..., str], digits: Path) -> None:
         path = min((digits / "1").iterdir())
-        assert "2 repeated rows were merged" in self.notes(table((f"{path},1,",) * 2))
+        assert "2 repeated rows merged" in self.notes(table((f"{path},1,",) * 2))
         assert done("data", "t.csv", "--json").json["n_images"] == 48
 
     def test_copies_under_two_names(self, table: Callable[..., str], digits: Path, here: Path) -> None:
@@ -289,7 +289,7 @@ class TestReported:
 
     def test_images_without_a_label(self, table: Callable[..., str], fresh: Path) -> None:
         notes = self.notes(table((f"{min((fresh / '1').iterdir())},,",)))
-        assert "1 images without a label were left out" in notes
+        assert "1 image left out: without a label" in notes
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")

@@ -74,7 +74,7 @@ class TestSeveralLabels:
         out = done("data", "t.csv").out
         assert "48 images, 47 with a label, 48 readable" in out
         lines = [line.split() for line in out.splitlines()]
-        assert ["small", "24"] in lines and ["Unlabelled", "1", "images"] in lines
+        assert ["small", "24"] in lines and ["Unlabelled", "1", "image"] in lines
         assert "3, several an image: 1.5 on average, 2 at most" in out
         assert "even + small 12, odd + small 12" in out
         assert "Note: column 'labels': several labels an image, separated by '|'" in out
@@ -139,7 +139,7 @@ class TestProblems:
             "9 images, 7 readable",
             "less than 32 pixels",
             "pile/dog/tiny.png",
-            "exact copies",
+            "is an exact copy of others",
             "identical files occur under different labels",
             "Left out, 2 in all",
             "pile/dog/empty.png: ",

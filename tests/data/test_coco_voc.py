@@ -223,7 +223,7 @@ class TestVoc:
         (skip,) = data.skipped
         assert Path(skip.source).name == "002.xml"
         assert reason in skip.reason
-        assert "1 annotation files cannot be read" in data.notes
+        assert "1 annotation file cannot be read" in data.notes
 
     def test_a_document_type_in_another_encoding_is_refused_too(self, challenge: Path) -> None:
         (challenge / "Annotations" / "002.xml").write_bytes(self.bomb.encode("utf-16"))

@@ -110,8 +110,8 @@ class TestUnknown:
         assert data.label_sets.names == ("cat", "dog")
         expected = [[1, 1], [0, 0], [-1, -1], [1, -1], [0, -1], [1, -1]]
         assert data.label_sets.values.tolist() == expected
-        assert any("1 images that nobody has labelled" in note for note in data.notes)
-        assert any("1 images without any label are taken to have none" in note for note in data.notes)
+        assert any("1 image that nobody has labelled" in note for note in data.notes)
+        assert any("1 image without any label: taken to have none" in note for note in data.notes)
 
 
 class TestLists:

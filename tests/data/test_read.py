@@ -189,7 +189,7 @@ class TestTables:
         (tmp_path / "t.csv").write_text("image,label\n1.png,x\n1.png,x\n./1.png,x\n")
         data = read_dataset(tmp_path / "t.csv")
         assert len(data) == 1
-        assert data.notes == ("2 repeated rows were merged",)
+        assert data.notes == ("2 repeated rows merged",)
 
     def test_two_labels_for_one_image(self, tmp_path: Path) -> None:
         put(tmp_path, "1.png", "2.png")

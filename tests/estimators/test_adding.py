@@ -67,9 +67,7 @@ class TestAdding:
 
     def test_what_was_learned_already_is_left_out(self, old: ModelFile) -> None:
         model = grown(old, 2, 3)
-        assert any(
-            "12 images that the model has learned from already" in note for note in model.result_.notes
-        )
+        assert any(note.startswith("12 images left out: the model") for note in model.result_.notes)
         with pytest.raises(DataError, match="nothing to add"):
             quick().resume(old).partial_fit(*some(0, 1, 2))
 

@@ -11,6 +11,7 @@ from genus.cli.options import data_name, read_named
 from genus.cli.output import as_text, open_table, print_json, print_line
 from genus.errors import DataError, ParameterError
 from genus.files import check_writable
+from genus.wording import count
 
 if TYPE_CHECKING:
     from genus.data.dataset import Dataset
@@ -64,8 +65,10 @@ def fix_labels(review: str, asked: Mapping[str, Any], output: str | None, *, for
             }
         )
         return
-    print_line(f"{len(fixed.changed):,} labels changed, {len(fixed.left_out):,} images left out.")
-    print_line(f"Labels  {target} ({len(fixed.rows):,} images)")
+    print_line(
+        f"{count(len(fixed.changed), 'label')} changed, {count(len(fixed.left_out), 'image')} left out."
+    )
+    print_line(f"Labels  {target} ({count(len(fixed.rows), 'image')})")
     print_line()
     print_line(f"Next:  genus train {target}")
 

@@ -9,6 +9,7 @@ import typer
 from genus.cli.options import Json
 from genus.cli.output import aligned, print_json, size_text
 from genus.errors import ParameterError
+from genus.wording import count
 
 if TYPE_CHECKING:
     from genus.features.cache import CacheStats
@@ -88,7 +89,7 @@ def _print(stats: "CacheStats") -> None:
     rows = [
         ("Place", stats.path),
         ("Size", f"{size_text(stats.n_bytes)} of at most {size_text(stats.limit)}"),
-        ("Holds", f"{stats.n_rows:,} feature vectors of {stats.n_images:,} images"),
+        ("Holds", f"{count(stats.n_rows, 'feature vector')} of {count(stats.n_images, 'image')}"),
     ]
     if stats.problem:
         rows.append(("Problem", stats.problem))

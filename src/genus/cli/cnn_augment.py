@@ -24,6 +24,7 @@ from genus.cli.options import (
     read_named,
 )
 from genus.cli.output import print_json, print_line
+from genus.wording import count
 
 if TYPE_CHECKING:
     from genus.cnn.augmentation import Augmentation
@@ -124,7 +125,9 @@ def _tell(
     json: bool,
 ) -> None:
     if not json:
-        print_line(f"{len(shown)} images, each in {len(shown[0].draws)} epochs of training: {output}")
+        print_line(
+            f"{count(len(shown), 'image')}, each in {len(shown[0].draws)} epochs of training: {output}"
+        )
         return
     print_json(
         {

@@ -8,6 +8,7 @@ import typer
 from genus.cli.console import Console
 from genus.cli.options import MAX_PIXELS, Force, Json, MaxPixels, Quiet
 from genus.cli.output import print_json, print_line
+from genus.wording import count
 
 BUILT_IN = "built-in"
 """What the built-in model is called where a model must be named."""
@@ -82,6 +83,6 @@ def _tell(rows: list[dict[str, Any]], model: str, image: str, page: Path, *, jso
         print_json({"model": model, "image": image, "page": str(page), "layers": rows})
         return
     kinds = {row["network"] for row in rows}
-    networks = "1 network" if len(kinds) == 1 else f"{len(kinds)} networks"
+    networks = count(len(kinds), "network")
     print_line(f"{len(rows)} convolutions of {networks}")
     print_line(f"Page  {page}")

@@ -27,6 +27,7 @@ from genus.cli.options import (
 )
 from genus.cli.output import aligned, print_json, print_line
 from genus.cli.training import print_notes, print_skipped
+from genus.wording import count
 
 if TYPE_CHECKING:
     from genus.data.dataset import Dataset
@@ -117,7 +118,7 @@ def _write_preview(preview: str, dataset: "Dataset", preset: PresetName, runtime
 
 def _print(found: "Description") -> None:
     labelled = f", {found.n_labelled:,} with a label" if found.n_labelled != found.n_images else ""
-    print_line(f"{found.origin}: {found.n_images:,} images{labelled}, {found.n_readable:,} readable.")
+    print_line(f"{found.origin}: {count(found.n_images, 'image')}{labelled}, {found.n_readable:,} readable.")
     facts = [
         *_label_facts(found.labels),
         ("Width", _spread(found.widths)),
@@ -145,8 +146,8 @@ def _label_facts(labels: "LabelSummary | None") -> list[tuple[str, str]]:
             "Labels",
             f"{labels.n_labels:,}, several an image: {labels.mean:.1f} on average, {labels.most:,} at most",
         ),
-        ("No label", f"{labels.n_none:,} images known to have none" if labels.n_none else ""),
-        ("Unlabelled", f"{labels.n_unlabelled:,} images" if labels.n_unlabelled else ""),
+        ("No label", f"{count(labels.n_none, 'image')} known to have none" if labels.n_none else ""),
+        ("Unlabelled", count(labels.n_unlabelled, "image") if labels.n_unlabelled else ""),
         ("Unknown", cells),
         ("Together", ", ".join(pairs)),
     ]

@@ -41,6 +41,7 @@ from genus.cli.training import (
     print_unknown,
 )
 from genus.files import check_writable
+from genus.wording import count
 
 if TYPE_CHECKING:
     from genus.data.dataset import Dataset
@@ -103,7 +104,7 @@ def evaluate(
     if json:
         print_json({"model": model, "data": dataset.origin, **result.to_dict(), "report": page})
         return
-    print_line(f"{model} on {dataset.origin}: {len(result.names):,} images, {result.seconds:.1f} s.")
+    print_line(f"{model} on {dataset.origin}: {count(len(result.names), 'image')}, {result.seconds:.1f} s.")
     print_line()
     print_headline(result.evaluation, result.coverages)
     print_surest(result)

@@ -15,6 +15,7 @@ from genus.cli.output import aligned, print_json, print_line
 from genus.cli.output_folder import empty_folder, make_folder, write_file
 from genus.errors import DataError, ImageError, ParameterError
 from genus.files import atomic_write
+from genus.wording import count
 
 if TYPE_CHECKING:
     from genus.explain.examples import Example
@@ -243,8 +244,7 @@ def _tell(work: _Work, *, json: bool) -> None:
         print_json({**found, "explained": work.rows, "skipped": left_out})
         return
     for row in work.rows:
-        kind = "box" if len(row["boxes"]) == 1 else "boxes"
-        inside = f"{len(row['boxes'])} {kind}" if row["boxes"] else "no place speaks for it"
+        inside = count(len(row["boxes"]), "box", "boxes") if row["boxes"] else "no place speaks for it"
         print_line(f"{row['image']}: {row['label']} {row['probability']:.1%}, {inside}")
         for example in row.get("examples", ()):
             print_line(f"  like {example['image']}: {example['label']}, distance {example['distance']:.2f}")

@@ -31,6 +31,7 @@ from genus.cli.options import (
 )
 from genus.cli.output import print_json, print_line
 from genus.cli.training import print_skipped
+from genus.wording import count
 
 if TYPE_CHECKING:
     from genus.data.dataset import Dataset
@@ -85,7 +86,7 @@ def features(
         print_json({"output": target, "features": feature_set.name, **written.to_dict()})
         return
     print_line(
-        f"{written.n_images:,} images, {written.n_features:,} features each ({feature_set.name}), "
+        f"{count(written.n_images, 'image')}, {count(written.n_features, 'feature')} each ({feature_set.name}), "
         f"{written.n_cached:,} of them from the cache; {written.seconds:.1f} s."
     )
     print_skipped((*dataset.skipped, *written.skipped))

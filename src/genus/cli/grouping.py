@@ -21,7 +21,8 @@ _MAX_PROPOSED = 3
 def print_groups(grouped: "GroupedImages") -> None:
     """Print which groups there are."""
     from genus.report.group_words import basis, headline
-    from genus.report.words import count, percent
+    from genus.report.words import percent
+    from genus.wording import count
 
     print_line(f"{headline(grouped)} {basis(grouped)}")
     print_line()
@@ -74,7 +75,7 @@ def print_trials(grouped: "GroupedImages") -> None:
 
 def print_files(folder: GroupFolder, n_filed: int | None = None) -> None:
     """Print where everything is, and what to do next."""
-    from genus.report.words import count
+    from genus.wording import count
 
     rows = [
         ("Page", f"{folder.page} ({size_text(folder.page.stat().st_size)})"),
@@ -101,7 +102,8 @@ def print_next(grouped: "GroupedImages", folder: GroupFolder) -> None:
 
 def print_grouping_plan(plan: "GroupingPlan") -> None:
     """Print what grouping would do."""
-    from genus.report.words import count, duration
+    from genus.report.words import duration
+    from genus.wording import count
 
     print_line(f"{count(plan.n_images, 'image')} from {plan.origin}.")
     print_line(f"Features: {plan.features}")
@@ -117,7 +119,7 @@ def print_names(
 ) -> None:
     """Print which names there are, and what has none."""
     from genus.estimators.naming import DROPPED
-    from genus.report.words import count
+    from genus.wording import count
 
     if counts:
         n = sum(counts.values())

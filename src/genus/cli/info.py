@@ -8,6 +8,7 @@ import typer
 
 from genus.cli.options import Json
 from genus.cli.output import aligned, print_json, print_line, size_text
+from genus.wording import count
 
 if TYPE_CHECKING:
     from genus.model_file import ModelFile
@@ -127,7 +128,7 @@ def _trained_on(known: Mapping[str, Any], split: Mapping[str, Any]) -> str:
         return ""
     judged = f", judged on {split['n_test']:,} ({split['kind']})" if "n_test" in split else ""
     refit = ", then refitted on all" if known.get("refit_on_all") else ""
-    return f"{known['data']}: {known.get('n_images', 0):,} images{judged}{refit}"
+    return f"{known['data']}: {count(known.get('n_images', 0), 'image')}{judged}{refit}"
 
 
 def _made(known: Mapping[str, Any]) -> str:

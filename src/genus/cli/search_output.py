@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from genus.cli.console import Console
 from genus.cli.output import aligned, print_json, print_line
+from genus.wording import count
 
 if TYPE_CHECKING:
     from genus.estimators.image_index import ImageIndex
@@ -60,8 +61,7 @@ def print_found(
         print(*aligned(rows, right=[0], indent=""), sep="\n")
     if len(found.hits) < k:
         which = f"{found.n_allowed:,} of {found.n_images:,} images that meet the conditions"
-        pictures = "picture" if len(found.hits) == 1 else "pictures"
-        print_line(f"No more than {len(found.hits)} {pictures} found among the {which}.")
+        print_line(f"No more than {count(len(found.hits), 'picture')} found among the {which}.")
     if html is not None:
         print_line(f"Page: {html}")
 

@@ -44,7 +44,8 @@ def print_result(result: "TrainingResult", model: Path, report: Path | None) -> 
     """Print what training found out."""
     from genus.report.network import network_finding
     from genus.report.training_words import judged_on, more_images
-    from genus.report.words import count, duration
+    from genus.report.words import duration
+    from genus.wording import count
 
     print_line(f"{count(result.n_images, 'image')} {_sorts(result)} from {result.origin}.")
     print_line(judged_on(result))
@@ -73,7 +74,7 @@ def print_result(result: "TrainingResult", model: Path, report: Path | None) -> 
 
 
 def _sorts(result: "TrainingResult") -> str:
-    from genus.report.words import count
+    from genus.wording import count
 
     if result.test.thresholds is None:
         return f"in {count(len(result.classes), 'class', 'classes')}"
@@ -82,7 +83,8 @@ def _sorts(result: "TrainingResult") -> str:
 
 def print_plan(plan: "TrainingPlan") -> None:
     """Print what training would do."""
-    from genus.report.words import count, duration
+    from genus.report.words import duration
+    from genus.wording import count
 
     stages = [(name, f"about {duration(seconds)}") for name, seconds in plan.seconds.items()]
     kinds = count(len(plan.counts), "class", "classes")

@@ -31,6 +31,7 @@ from genus.errors import DataError, ParameterError
 from genus.metrics.clustering import cluster_agreement
 from genus.normalize import Bounds
 from genus.progress import SILENT, Progress
+from genus.wording import count
 
 _MAX_ROWS = 3000  # compared on; the others are assigned
 _ENOUGH_SEEDS = 5  # of each group, for label spreading to beat what is found without labels (`--only seeds`)
@@ -305,7 +306,7 @@ def _constrained(clusterer: Clusterer, view: Floats, known: Constraints) -> tupl
     distances[rows] = clusterer.distances(view[rows])
     labels = known.enforce(clusterer.labels_, distances)
     moved = int((labels != clusterer.labels_).sum())
-    notes = [f"{moved} images went to another group than they lie in, because it was asked for"]
+    notes = [f"{count(moved, 'image')} went to another group than they lie in, because it was asked for"]
     if (met := known.share_met(labels)) < 1:
         notes.append(f"with so few groups only {met:.0%} of what was asked for can be met")
     return Given(labels).fit(view), tuple(notes)

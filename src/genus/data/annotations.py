@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genus.data.dataset import Dataset, SkippedImage
-from genus.data.folders import counted
 from genus.data.label_cells import Cell, join_cells
 from genus.errors import DataError
 from genus.images.source import ImageSource
+from genus.wording import count
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +74,11 @@ def annotated_dataset(
     sets = join_cells([[image.cell for image in same] for same in every], names)
     splits = tuple(next((image.split for image in same if image.split), None) for same in every)
     n_none = int((sets.values == 0).all(axis=1).sum())
-    said = [*notes, f"{counted(len(sets.names), 'label')}, several an image, from the annotations"]
+    said = [*notes, f"{count(len(sets.names), 'label')}, several an image, from the annotations"]
     if n_none:
-        said.append(f"{counted(n_none, 'image')} without any annotation: taken to have none of the labels")
+        said.append(f"{count(n_none, 'image')} without any annotation: taken to have none of the labels")
     if missing:
-        said.append(f"{counted(len(missing), 'annotated image')} not found")
+        said.append(f"{count(len(missing), 'annotated image')} not found")
     return Dataset(
         sources=tuple(ImageSource(str(same[0].path), same[0].path) for same in every if same[0].path),
         label_sets=sets,

@@ -13,10 +13,10 @@ from typing import Any
 
 from genus.data.annotations import AnnotatedImage, annotated_dataset
 from genus.data.dataset import Dataset
-from genus.data.folders import counted
 from genus.data.label_cells import Cell
 from genus.data.tables import TableOptions
 from genus.errors import DataError
+from genus.wording import count
 
 _LISTS = ("images", "annotations", "categories")
 _LOOK_AT = 1 << 20  # characters: the head of a large file says what it is
@@ -71,7 +71,7 @@ def read_coco(path: Path, options: TableOptions) -> Dataset:
             labels.setdefault(image, {})[names[category]] = None
         else:
             n_lost += 1
-    notes = [f"{counted(n_lost, 'annotation')} of images that the file does not list"] if n_lost else []
+    notes = [f"{count(n_lost, 'annotation')} of images that the file does not list"] if n_lost else []
     images = _images(content, path, options, {image: tuple(found) for image, found in labels.items()}, names)
     vocabulary = tuple(dict.fromkeys(names.values()))
     return annotated_dataset(images, f"{path} (COCO annotations)", names=vocabulary, notes=notes)

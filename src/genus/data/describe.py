@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from genus.data.dataset import Dataset, SkippedImage
-from genus.data.folders import counted
 from genus.data.label_summary import LabelSummary, summarise_labels
 from genus.errors import ImageError
 from genus.images.decode import DEFAULT_LIMITS, ImageInfo, Limits, decode
 from genus.progress import SILENT, Progress
+from genus.wording import count
 
 TINY = 32  # pixels: a side below this holds little to learn from
 _LOOK_AT = (64, 64)  # decoding small is enough to find out whether an image can be read
@@ -174,10 +174,10 @@ def _problems(
     names = dataset.names
     if skipped:
         shown = tuple(skip.source for skip in skipped[:_SHOWN])
-        yield Problem("unreadable", shown, len(skipped), f"{len(skipped)} images cannot be read")
+        yield Problem("unreadable", shown, len(skipped), f"{count(len(skipped), 'image')} cannot be read")
     tiny = [names[i] for i, info in infos.items() if min(info.width, info.height) < TINY]
     if tiny:
-        text = f"{len(tiny)} images are less than {TINY} pixels wide or high"
+        text = f"{count(len(tiny), 'image is', 'images are')} less than {TINY} pixels wide or high"
         yield Problem("tiny", tuple(tiny[:_SHOWN]), len(tiny), text)
     by_content = defaultdict(list)
     for i, info in infos.items():
@@ -185,7 +185,7 @@ def _problems(
     copies = [rows for rows in by_content.values() if len(rows) > 1]
     if copies:
         images = [names[i] for rows in copies for i in rows]
-        text = f"{len(images) - len(copies)} images are exact copies of others"
+        text = f"{count(len(images) - len(copies), 'image is an exact copy', 'images are exact copies')} of others"
         yield Problem("duplicate", tuple(images[:_SHOWN]), len(images), text)
     contradictory = _contradictory(dataset, copies)
     if contradictory:
@@ -215,7 +215,7 @@ def _label_problems(labels: LabelSummary | None) -> Iterator[Problem]:
                 kind,
                 (),
                 len(names),
-                f"{counted(len(names), 'label')} that {what}, so nothing can be learned: {some}",
+                f"{count(len(names), 'label')} that {what}, so nothing can be learned: {some}",
             )
 
 

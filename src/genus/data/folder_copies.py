@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from genus.data.dataset import Dataset
-from genus.data.folders import counted
 from genus.data.label_cells import Cell, join_cells
+from genus.wording import count
 
 _HEAD = 4096
 _CHUNK = 1 << 20
@@ -36,7 +36,7 @@ def with_copies(data: Dataset, multilabel: bool | None) -> Dataset:
         labels = data.labels
         n = sum(len({labels[i] for i in rows}) > 1 for rows in groups)
         note = (
-            f"{counted(n, 'picture')} {'lies' if n == 1 else 'lie'} in several class folders, as identical files; "
+            f"{count(n, 'picture')} {'lies' if n == 1 else 'lie'} in several class folders, as identical files; "
             "--multi-label reads them as several labels an image"
         )
         return replace(data, notes=(*data.notes, note)) if n else data
@@ -51,7 +51,7 @@ def _joined(data: Dataset, groups: Iterable[list[int]]) -> Dataset:
     cells = [[said[row] for row in members.get(i, [i])] for i in kept]
     notes = [*data.notes, "the class folders an image lies in are read as its labels"]
     if copies:
-        joined = f"{counted(len(copies), 'identical file')} joined: an image has the labels of all its copies"
+        joined = f"{count(len(copies), 'identical file')} joined: an image has the labels of all its copies"
         notes.append(joined)
     chosen = replace(data, labels=None).take(kept)
     return replace(chosen, label_sets=join_cells(cells), notes=tuple(notes))

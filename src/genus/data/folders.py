@@ -10,6 +10,7 @@ from genus.data.order import natural_key
 from genus.errors import DataError
 from genus.images.source import ImageSource
 from genus.taxonomy import SEPARATOR
+from genus.wording import count
 
 SPLIT_NAMES = {
     "train": "train",
@@ -99,17 +100,6 @@ def looks_like_image(path: Path) -> bool:
     return path.suffix.lower() not in _NOT_IMAGES and not _is_hidden(path.name)
 
 
-def counted(n: int, noun: str) -> str:
-    """Return a number with its noun.
-
-    Examples
-    --------
-    >>> counted(1, "file"), counted(1200, "file")
-    ('1 file', '1,200 files')
-    """
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
-
-
 def _split_rows(folder: Path, files: Iterable[Path], nested: bool) -> Iterable[_Row]:
     split = SPLIT_NAMES[folder.name.lower()]
     for path in files:
@@ -153,11 +143,11 @@ def _left_out(loose: _Pile, below: Iterable[_Pile]) -> Iterable[str]:
     n_other = sum(pile.n_other for pile in piles)
     closed = [name for pile in piles for name in pile.closed]
     if loose.files:
-        yield f"{counted(len(loose.files), 'file')} beside the folders left out, for example {loose.files[0].name}"
+        yield f"{count(len(loose.files), 'file')} beside the folders left out, for example {loose.files[0].name}"
     if n_other:
-        yield f"{counted(n_other, 'file')} left out: no images by their names"
+        yield f"{count(n_other, 'file')} left out: no images by their names"
     if closed:
-        yield f"{counted(len(closed), 'folder')} left out: cannot be opened, for example {closed[0]}"
+        yield f"{count(len(closed), 'folder')} left out: cannot be opened, for example {closed[0]}"
 
 
 def _dataset(rows: list[_Row], origin: str, notes: list[str]) -> Dataset:
@@ -165,7 +155,7 @@ def _dataset(rows: list[_Row], origin: str, notes: list[str]) -> Dataset:
     splits = tuple(split for _, _, split in rows)
     n_without = labels.count(None)
     if 0 < n_without < len(rows):
-        notes.append(f"{counted(n_without, 'image')} in no class folder: without a label")
+        notes.append(f"{count(n_without, 'image')} in no class folder: without a label")
     return Dataset(
         sources=tuple(ImageSource(str(path), path) for path, _, _ in rows),
         labels=labels if any(labels) else None,

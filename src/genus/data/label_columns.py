@@ -23,6 +23,7 @@ from genus.data.label_cells import (
 from genus.data.label_sets import UNKNOWN, LabelSets
 from genus.data.separators import SEPARATORS, find_separator, split_text
 from genus.errors import DataError, ParameterError
+from genus.wording import count
 
 _SINGULAR = ("label", "class", "category", "target")
 _PLURAL = ("labels", "tags", "findings", "classes", "categories")
@@ -108,13 +109,13 @@ class NamedLabels:
     def _notes(self, members: Members, found: LabelSets) -> Iterable[str]:
         n_rows = sum(map(len, members))
         if n_rows > len(members):
-            yield f"{n_rows:,} rows of {len(members):,} images: an image has the labels of all its rows"
+            yield f"{count(n_rows, 'row')} of {count(len(members), 'image')}: an image has the labels of all its rows"
         n_unlabelled = int((~found.known).sum())
         n_none = int((found.values == 0).all(axis=1).sum()) if found.names else 0
         if n_unlabelled and found.names:
-            yield f"{n_unlabelled:,} images that nobody has labelled"
+            yield f"{count(n_unlabelled, 'image')} that nobody has labelled"
         if n_none:
-            yield f"{n_none:,} images without any label are taken to have none; write ? where nobody has looked"
+            yield f"{count(n_none, 'image')} without any label: taken to have none; write ? where nobody has looked"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from genus.data.label_columns import ImageLabels, LabelReading, LabelWishes, fin
 from genus.data.ranks import rank_labels
 from genus.errors import DataError
 from genus.images.source import ImageSource, as_source
+from genus.wording import count
 
 _IMAGE_COLUMNS = ("path", "image", "filename", "file_name", "file", "filepath", "file_path", "image_path")
 _SPLIT_COLUMNS = ("split", "subset", "partition")
@@ -192,12 +193,12 @@ class _Table:
 
     def _notes(self, said: ImageLabels) -> Iterator[str]:
         if said.conflicts:
-            yield f"{len(said.conflicts)} images with contradictory labels were left out"
+            yield f"{count(len(said.conflicts), 'image')} left out: contradictory labels"
         n_repeated = sum(map(len, self.members)) - len(self.members)
         if n_repeated and said.label_sets is None:
-            yield f"{n_repeated} repeated rows were merged"
+            yield f"{count(n_repeated, 'repeated row')} merged"
         if self.missing:
-            yield f"{len(self.missing)} images of the table do not exist"
+            yield f"{count(len(self.missing), 'image')} of the table not found"
 
     def _check_conflicts(self, said: ImageLabels) -> None:
         if not said.conflicts or (self.on_conflict == "drop" and len(said.conflicts) < len(self.sources)):

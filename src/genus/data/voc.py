@@ -18,6 +18,7 @@ from genus.data.label_cells import Cell
 from genus.data.order import natural_key
 from genus.data.tables import TableOptions
 from genus.errors import DataError
+from genus.wording import count
 
 _MAX_BYTES = 8 << 20  # an annotation has a few kilobytes
 _IMAGE_FOLDERS = ("JPEGImages", "images", "Images", ".", "Annotations")
@@ -70,7 +71,7 @@ def read_voc(path: Path, options: TableOptions) -> Dataset:
         named = (folder / name for folder in folders)
         image = next((place for place in named if isfile(place)), by_stem.get(file.stem))
         images.append(AnnotatedImage(name, image, _cell(root), splits.get(file.stem)))
-    notes = [f"{len(damaged)} annotation files cannot be read"] if damaged else []
+    notes = [f"{count(len(damaged), 'annotation file')} cannot be read"] if damaged else []
     return annotated_dataset(images, f"{path} (Pascal VOC annotations)", skipped=damaged, notes=notes)
 
 

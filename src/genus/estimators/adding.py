@@ -33,6 +33,7 @@ from genus.metrics.evaluation import unmeasured
 from genus.model_file import ModelFile, build_model_file, image_marks, joined_marks
 from genus.normalize import Bounds, normalize_blocks
 from genus.progress import SILENT, Progress
+from genus.wording import count
 
 _MOST_NUMBERS = 4_000_000  # of a memory, 8 MB; with more classes than that it is left out
 _MOST_FOLDS = 5
@@ -195,7 +196,7 @@ def _read(
     notes = list(dataset.notes)
     if len(new) < len(table.kept):
         notes.append(
-            f"{len(table.kept) - len(new)} images that the model has learned from already were left out"
+            f"{count(len(table.kept) - len(new), 'image')} left out: the model has learned from them already"
         )
     data, table = labelled.take(table.kept[new]), table.take(new)
     _check_same_networks(model, data, table, runtime)
@@ -312,10 +313,9 @@ def _result(
     seconds: dict[str, float],
 ) -> TrainingResult:
     new = added.classes[len(added.known) :]
-    kind = "new class" if len(new) == 1 else "new classes"
-    named = f"{len(new)} {kind}: {_listed(new)}" if new else "no new class"
+    named = f"{count(len(new), 'new class', 'new classes')}: {_listed(new)}" if new else "no new class"
     notes = [
-        f"added {len(added.data)} images to {_named(model)}, which knew {len(added.known)} classes; {named}",
+        f"added {count(len(added.data), 'image')} to {_named(model)}, which knew {len(added.known)} classes; {named}",
         "the figures are of the new images only: how good the model is on its old classes now was not measured",
     ]
     dropped = [words for key, words in _DROPPED.items() if key in model.details]

@@ -11,6 +11,7 @@ from genus.classify.head import softmax
 from genus.estimators.contest import Contest
 from genus.estimators.learned import Learned
 from genus.neighbors import Neighbors
+from genus.wording import count
 
 _LEAST = 50  # images: below, one odd label says little
 _HOW = "`genus audit` shows more"
@@ -38,7 +39,7 @@ def _label_note(learned: Learned, contest: Contest) -> str:
     first = int(wrong.argmax())
     likely = learned.classes[int(known[proba[first].argmax()])]
     given = learned.classes[int(learned.codes[rows[first]])]
-    labels = "1 label looks" if n == 1 else f"{n:,} labels look"
+    labels = count(n, "label looks", "labels look")
     name = learned.data.sources[int(rows[first])].name
     return f"{labels} wrong, first of all {given!r} of {name}, which looks like {likely!r}; {_HOW}"
 

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from genus.classify.few import is_few
 from genus.data.dataset import Dataset
 from genus.data.duplicates import duplicate_groups
-from genus.data.folders import counted
 from genus.data.splits import join_groups, split_off
 from genus.errors import DataError
 from genus.estimators.result import IN_TURN
 from genus.features.table import FeatureTable
+from genus.wording import count
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,11 +55,11 @@ def find_groups(data: Dataset, table: FeatureTable) -> tuple[NDArray[np.int64], 
     if n_copies:
         one, more = "is an exact or near duplicate of another", "are exact or near duplicates of others"
         notes.append(
-            f"{counted(n_copies, 'image')} {one if n_copies == 1 else more}; no split tears them apart"
+            f"{count(n_copies, 'image')} {one if n_copies == 1 else more}; no split tears them apart"
         )
     if n_conflicts := _n_conflicts(same_picture, data):
         how = "with a label and without it" if data.is_multilabel else "under more than one label"
-        notes.append(f"{counted(n_conflicts, 'picture')} {'occurs' if n_conflicts == 1 else 'occur'} {how}")
+        notes.append(f"{count(n_conflicts, 'picture')} {'occurs' if n_conflicts == 1 else 'occur'} {how}")
     if data.groups is None:
         return same_picture, tuple(notes)
     own = [f"group {group}" if group is not None else f"image {i}" for i, group in enumerate(data.groups)]

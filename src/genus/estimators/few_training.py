@@ -21,6 +21,7 @@ from genus.metrics.costs import Costs
 from genus.metrics.evaluation import unmeasured
 from genus.metrics.sure import SureTaxa
 from genus.progress import Progress
+from genus.wording import count
 
 _MOST_FOLDS = 10
 
@@ -108,11 +109,11 @@ def _with_pile(
     n_units = len(np.unique(np.column_stack([codes, groups]), axis=0)) / (codes.max() + 1)
     if n_units > MOST_HELPED:
         return head, (
-            f"the {len(pile)} unlabelled images were not used: with more than {MOST_HELPED} images a class they do harm"
+            f"{count(len(pile), 'unlabelled image')} not used: with more than {MOST_HELPED} images a class they do harm"
         )
     return SpreadingHead(
         **head.get_params(), pile=pile
-    ), f"labels were spread to {len(pile)} unlabelled images"
+    ), f"labels were spread to {count(len(pile), 'unlabelled image')}"
 
 
 def judge_in_turn(

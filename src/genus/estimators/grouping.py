@@ -23,6 +23,7 @@ from genus.features.feature_set import FeatureSet
 from genus.features.stream import extract, extract_batches
 from genus.model_file import ModelFile, build_model_file
 from genus.progress import SILENT, Progress
+from genus.wording import count
 
 _MAX_TABLE = 10_000  # rows of features in memory at once; the preparations are learned from them
 
@@ -231,5 +232,5 @@ def _copies_note(seen: _Seen) -> tuple[str, ...]:
     n_copies = int((seen.row >= 0).sum()) - len(seen.views)
     if not n_copies:
         return ()
-    copies = "1 image is an exact copy" if n_copies == 1 else f"{n_copies:,} images are exact copies"
+    copies = count(n_copies, "image is an exact copy", "images are exact copies")
     return (f"{copies} of others; each picture counted once",)

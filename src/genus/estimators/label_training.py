@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from genus.data.dataset import Dataset
 from genus.data.label_sets import LabelSets
 from genus.errors import DataError
+from genus.wording import count
 
 FOLDS = 5
 _FEW_IMAGES = 25  # below, fewer folds leave something to measure in each
@@ -23,7 +24,7 @@ def check_labels(data: Dataset, *, n_unreadable: int = 0) -> None:
     if found is None or not len(found.names):
         raise DataError(f"{data.origin}: no labels found.")
     if not learnable(found.values).any():
-        unread = f" ({n_unreadable} images cannot be read)" if n_unreadable else ""
+        unread = f" ({count(n_unreadable, 'image')} cannot be read)" if n_unreadable else ""
         raise DataError(
             f"{data.origin}: there is no label that some images have and others have not{unread}. "
             "Add images with, and images without."

@@ -18,6 +18,7 @@ from genus.features.runtime import Runtime
 from genus.features.stream import extract
 from genus.features.table import FeatureTable
 from genus.progress import Progress
+from genus.wording import count
 
 _FOLDS = 5
 
@@ -74,9 +75,9 @@ def check_classes(data: Dataset, *, n_unreadable: int = 0) -> None:
         )
     if len(counts) == 1:
         (name,) = counts
-        others = f", and {n_unreadable} images that cannot be read" if n_unreadable else ""
+        others = f", and {count(n_unreadable, 'image')} that cannot be read" if n_unreadable else ""
         raise DataError(
-            f"{data.origin}: only one class, {name!r} ({counts[name]} images){others}. "
+            f"{data.origin}: only one class, {name!r} ({count(counts[name], 'image')}){others}. "
             "A classifier needs at least two: one folder a class."
         )
 
@@ -103,11 +104,11 @@ def learn_features(
     labelled = dataset.labelled()
     notes = list(dataset.notes)
     if len(labelled) < len(dataset):
-        notes.append(f"{len(dataset) - len(labelled)} images without a label were left out")
+        notes.append(f"{count(len(dataset) - len(labelled), 'image')} left out: without a label")
     table = extract(labelled.sources, feature_set, runtime=runtime, progress=progress)
     data = labelled.take(table.kept)
     if len(table.skipped):
-        notes.append(f"{len(table.skipped)} images could not be read")
+        notes.append(f"{count(len(table.skipped), 'image')} could not be read")
     if not len(data):
         first = table.skipped[0]
         raise DataError(

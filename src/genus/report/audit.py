@@ -15,7 +15,8 @@ from genus.report.audit_words import HOW, advice, basis, headline, more_images
 from genus.report.content import Fact
 from genus.report.page import render_page
 from genus.report.pictures import Sources, made_on_all_cores, named_copy
-from genus.report.words import count, duration
+from genus.report.words import duration
+from genus.wording import count
 
 _MAX_ROWS = 40  # of an issue on the page; the table has all
 _BESIDE = 3  # images beside one

@@ -3,7 +3,7 @@
 from genus.audit.finding import SUSPECT
 from genus.classify.learning_curve import LearningCurve
 from genus.estimators.audit import Audit
-from genus.report.words import count
+from genus.wording import count
 
 HOW: dict[str, tuple[str, str]] = {
     "label": (

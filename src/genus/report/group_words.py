@@ -3,7 +3,7 @@
 from typing import Any
 
 from genus.estimators.grouped import GroupedImages
-from genus.report.words import count
+from genus.wording import count
 
 WHAT_IT_MEANS = {
     "agreement": "mean adjusted Rand index with all the others: 1 means that all found the same groups",

@@ -10,7 +10,8 @@ from genus.report.augmentation_words import augmentation_facts
 from genus.report.candidate_words import NAMES, network_title
 from genus.report.content import Fact
 from genus.report.network_chart import EpochPlot, loss_plot, score_plot
-from genus.report.words import count, duration, percent, rate
+from genus.report.words import duration, percent, rate
+from genus.wording import count
 
 _WAYS = {FROZEN: "frozen features", NETWORK: "the network", BOTH: "both together"}
 _ENDS = {

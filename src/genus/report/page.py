@@ -38,6 +38,7 @@ from genus.report.views import (
     pictures_view,
     scores,
 )
+from genus.wording import count
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -199,7 +200,7 @@ def _environment() -> "Environment":
         lstrip_blocks=True,
         auto_reload=False,
     )
-    for filter_ in (words.percent, words.span, words.count, words.duration, words.rate):
+    for filter_ in (words.percent, words.span, count, words.duration, words.rate):
         environment.filters[filter_.__name__] = filter_
     return environment
 

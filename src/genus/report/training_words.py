@@ -2,7 +2,7 @@
 
 from genus.classify.learning_curve import Forecast, LearningCurve
 from genus.estimators.result import IN_TURN, TrainingResult
-from genus.report.words import count
+from genus.wording import count
 
 _WORTH = 0.03  # points of accuracy worth collecting images for
 _PLATEAU = 0.01

@@ -10,6 +10,7 @@ from genus.metrics.costs import CostFigures
 from genus.metrics.evaluation import Evaluation
 from genus.metrics.label_evaluation import LabelEvaluation
 from genus.metrics.risk_coverage import RiskCoverage
+from genus.wording import count
 
 _FEW = 100  # below so many images "of 100" would pretend to a precision that is not there
 _FEW_TO_PART = 20  # of fewer images no part says anything
@@ -251,19 +252,6 @@ def span(low: float | None, high: float | None, digits: int = 0) -> str:
     ('92–96', '92.1–95.8', '')
     """
     return "" if low is None or high is None else f"{100 * low:.{digits}f}–{100 * high:.{digits}f}"
-
-
-def count(n: int, thing: str = "", things: str | None = None) -> str:
-    """Write a number with its thousands parted, and what it counts.
-
-    Examples
-    --------
-    >>> count(1360), count(1, "image"), count(0, "image"), count(2, "class", "classes")
-    ('1,360', '1 image', '0 images', '2 classes')
-    """
-    if not thing:
-        return f"{n:,}"
-    return f"{n:,} {thing if n == 1 else things or thing + 's'}"
 
 
 def duration(seconds: float | None) -> str:
