@@ -224,7 +224,7 @@ def flower_photos(shared_data: Path, size: int, per_class: int = 4) -> NDArray[n
 @pytest.mark.parametrize(("variant", "size"), [(0, 224), (1, 240), (2, 260), (2, 320), (0, 97)])
 def test_the_graph_agrees_with_torch(variant: int, size: int) -> None:
     """Stated: the same top-1 class for every picture; features within 1e-3 of torch's, relative to the largest."""
-    reference, images = torch_network(variant), photographs(size)
+    reference, images = torch_network(variant), photographs(size)[::3]
     agree(run(variant, images), *reference(images))
 
 

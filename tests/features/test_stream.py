@@ -386,6 +386,7 @@ def test_ctrl_c_stops_at_once_and_loses_nothing(cache_folder: Path) -> None:
 import os, signal, sys, time
 sys.path.insert(0, {str(here.parent)!r})
 from {here.stem} import *
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what was started in the background ignores it
 real, calls = workers.load_image, []
 def decode(*arguments):
     calls.append(time.monotonic())
