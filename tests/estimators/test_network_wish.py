@@ -11,7 +11,13 @@ from genus.errors import EngineError, MissingExtraError, OutputError, ParameterE
 from genus.estimators import learned
 from genus.estimators.classifier import ImageClassifier
 from genus.estimators.network_options import NetworkOptions
-from genus.estimators.network_plan import Material, NetworkPlan, plan_network
+from genus.estimators.network_plan import (
+    Material,
+    NetworkPlan,
+    deeper_recipe,
+    plan_network,
+    recipe_to_go_on,
+)
 
 HAS_TORCH = importlib.util.find_spec("torch") is not None
 needs_torch = pytest.mark.skipif(not HAS_TORCH, reason="PyTorch, the extra cnn, is not installed")
@@ -59,6 +65,14 @@ class TestRefusals:
             (NetworkOptions("resnet10", epochs=0), "epochs must be from 1 to 10000, not 0"),
             (NetworkOptions("resnet10", learning_rate=0.0), "the learning rate must be above 0"),
             (NetworkOptions("speedrun", batch_size=-5), "batch_size must be from 1 to 65536, not -5"),
+            (
+                NetworkOptions("textbook", recipe={"first_side": 0.5}),
+                "textbook does not take pictures of 16 pixels, with which it was to begin",
+            ),
+            (
+                NetworkOptions("resnet10", recipe={"first_side": 0}),
+                "first_side must be from 0.25 to 1, not 0",
+            ),
             (NetworkOptions("resnet10", augment="standart"), "no augmentation is called 'standart'"),
             (NetworkOptions("resnet10", device="tpu"), "device must be one of auto, cpu, cuda, mps"),
             (NetworkOptions("resnet10", precision="fp8"), "precision must be auto, float32 or bf16"),
@@ -131,7 +145,7 @@ class TestPlan:
 
     @pytest.mark.parametrize(
         ("n_images", "on_processor", "batch_size", "epochs"),
-        [(50_000, True, 256, 16), (50_000, False, 1024, 20), (5_000, True, 64, 30), (5_000, False, 64, 30)],
+        [(50_000, True, 256, 24), (50_000, False, 1024, 20), (5_000, True, 64, 30), (5_000, False, 64, 30)],
     )
     def test_the_speed_run_has_larger_batches_on_a_card(
         self, n_images: int, on_processor: bool, batch_size: int, epochs: int
@@ -139,15 +153,22 @@ class TestPlan:
         recipe = planned(NetworkOptions("speedrun"), n_images, 32.0, on_processor=on_processor).recipe
         assert (recipe.batch_size, recipe.epochs) == (batch_size, epochs)
         assert recipe.learning_rate == pytest.approx(1.5 * batch_size / 1024)
+        assert recipe.first_side == (0.625 if on_processor else 1.0)
+
+    @pytest.mark.parametrize("wish", [NetworkOptions("speedrun", 16), NetworkOptions("speedrun:8-16-16-16")])
+    def test_pictures_do_not_begin_smaller_than_the_network_takes_them(self, wish: NetworkOptions) -> None:
+        assert planned(wish, 50_000, 32.0).recipe.first_side == 1.0
+
+    def test_what_goes_on_sees_whole_pictures(self) -> None:
+        recipe = planned(NetworkOptions("speedrun"), 50_000, 32.0).recipe
+        assert recipe_to_go_on(recipe, 10).first_side == deeper_recipe(recipe).first_side == 1.0
 
     def test_the_learning_rate_of_the_speed_run_suits_the_batches_that_are_wanted(self) -> None:
-        rates = [
-            planned(
-                NetworkOptions("speedrun", batch_size=size), 50_000, on_processor=False
-            ).recipe.learning_rate
-            for size in (128, 1024, 4096)
-        ]
-        assert rates == [pytest.approx(1.5 / 8), 1.5, 1.5]
+        for wish in ({"batch_size": 128}, {"recipe": {"batch_size": 128}}):
+            recipe = planned(NetworkOptions("speedrun", **wish), 50_000, on_processor=False).recipe
+            assert (recipe.batch_size, recipe.learning_rate) == (128, pytest.approx(1.5 / 8))
+        wish = NetworkOptions("speedrun", batch_size=4096)
+        assert planned(wish, 50_000, on_processor=False).recipe.learning_rate == 1.5
 
     @pytest.mark.parametrize(
         ("depth", "on_processor", "last"),

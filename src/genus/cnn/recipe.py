@@ -24,8 +24,11 @@ _BETWEEN = {
     "label_smoothing": (0.0, 0.9),
     "averaging": (0.0, 0.9999),
     "stochastic_depth": (0.0, 0.9),
+    "first_side": (0.25, 1.0),
 }
 _WHOLE = ("epochs", "batch_size", "accumulate")
+_GROWN = 0.75  # of the training: from then on pictures are seen whole
+_EIGHTHS = 8
 
 
 def _is_number(value: object) -> bool:
@@ -73,6 +76,9 @@ class Recipe:
     stochastic_depth : float, default 0
         The share of images for which the last residual block is left out; earlier ones more rarely (Huang et al.,
         "Deep networks with stochastic depth", 2016).
+    first_side : float, default 1
+        The height and width of pictures at the beginning, in parts of the whole, 0.25 to 1. They grow by eighths; the
+        last quarter of the training sees them whole (see `genus.cnn.growth`).
     patience : int or None, default None
         Stop after so many epochs without a better score on the validation images, and take the best weights; None:
         train to the end, and take the last.
@@ -111,6 +117,7 @@ class Recipe:
     averaging: float = 0.0
     clip: float | None = None
     stochastic_depth: float = 0.0
+    first_side: float = 1.0
     patience: int | None = None
     class_weight: Literal["balanced"] | None = None
     augmentation: Augmentation = field(default_factory=lambda: PRESETS["standard"])
@@ -152,6 +159,30 @@ class Recipe:
         if self.schedule == "cosine":
             return self.learning_rate * (1 + math.cos(math.pi * rest)) / 2
         return self.learning_rate * (1 - rest)
+
+    def side(self, whole: int, done: float) -> int:
+        """Return the height and width at which pictures are seen where this share of the training is done, 0 to 1.
+
+        Examples
+        --------
+        >>> recipe = Recipe(first_side=0.5)
+        >>> [recipe.side(32, share) for share in (0, 0.2, 0.5, 0.75, 1)]
+        [16, 20, 24, 32, 32]
+        """
+        share = min(1.0, self.first_side + (1 - self.first_side) * done / _GROWN)
+        return whole if share == 1 else max(1, whole * int(_EIGHTHS * share) // _EIGHTHS)
+
+    @property
+    def mean_area(self) -> float:
+        """How many pixels are seen of a picture in the mean over the training, in parts of the whole.
+
+        Examples
+        --------
+        >>> round(Recipe(first_side=0.5).mean_area, 2)
+        0.62
+        """
+        whole, parts = 8 * _EIGHTHS, 400
+        return sum((self.side(whole, (i + 0.5) / parts) / whole) ** 2 for i in range(parts)) / parts
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; `from_dict` reads them back."""

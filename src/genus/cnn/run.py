@@ -18,6 +18,7 @@ from genus.cnn.chance import Chance, Stream
 from genus.cnn.checkpoints import Task, read_checkpoint, write_checkpoint
 from genus.cnn.devices import is_out_of_memory, precision, sent
 from genus.cnn.graphs import Replayed, is_worth_recording
+from genus.cnn.growth import grown
 from genus.cnn.history import Epoch, History, score_in_words
 from genus.cnn.inference import logits_of_network
 from genus.cnn.lesson import Circumstances, Lesson
@@ -153,7 +154,8 @@ class Run:
         own = rows[team.rank :: team.size]
         targets = self.targets[sent(own, self.targets.device)]
         mixed = self.lesson.examples.mix(images, targets, self.epoch, own)
-        inputs = mixed.images.contiguous(memory_format=torch.channels_last)
+        seen = grown(mixed.images, self.recipe, done) if self.network.reads_pixels else mixed.images
+        inputs = seen.contiguous(memory_format=torch.channels_last)
         loss = self._gradients(inputs, mixed.targets, len(rows))
         self.unseen.append(loss)
         if self.around.place.device.type == "cpu" or len(self.unseen) >= _LOOK:

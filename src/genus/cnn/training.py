@@ -9,6 +9,7 @@ from dataclasses import replace
 import torch
 
 from genus.cnn.checkpoints import Task
+from genus.cnn.growth import check_growth
 from genus.cnn.history import History
 from genus.cnn.lesson import Circumstances, Lesson
 from genus.cnn.network import Network
@@ -36,6 +37,8 @@ def train_network(
 
     Raises
     ------
+    ParameterError
+        The network does not take pictures as small as the recipe begins with.
     DataError
         The checkpoint is of another training.
     ModelFileError
@@ -48,6 +51,7 @@ def train_network(
     All that is random follows from the seed, the epoch, the step and the image, so that a training which was killed and
     resumed gives the same numbers, on the same machine.
     """
+    check_growth(network, recipe)
     task = Task(data, network.spec.to_dict(), recipe.to_dict(), seed, lesson.examples.n_views)
     place = around.place
     network.to(place.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # it has that

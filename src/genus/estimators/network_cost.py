@@ -81,7 +81,7 @@ def network_cost(
     return NetworkCost(
         plan,
         place.name,
-        prepared + _SHARE_LEARNED_FROM * material.n_images * an_image,
+        prepared + _SHARE_LEARNED_FROM * material.n_images * an_image * plan.recipe.mean_area,
         n_final * an_image * recipe_to_go_on(plan.recipe, plan.recipe.epochs).epochs / plan.recipe.epochs,
     )
 

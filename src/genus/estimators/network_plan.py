@@ -19,10 +19,13 @@ _PRETRAINED = "efficientnet-lite"
 _FINETUNED = (("efficientnet-lite2", 260), ("efficientnet-lite0", 224))  # and what they were trained on
 _FOR_FEW = "textbook:conv32-norm-pool-conv64-norm-pool-flatten-drop0.3-dense128"
 _ENOUGH = 5_000  # images, for the speed run: of 400 digits it learns little, the textbook's network all
+_FEW, _EPOCHS_OF_FEW = 10_000, 30  # of fewer images each is seen more often
 CANDIDATES = {FINETUNE: tuple(dict(_FINETUNED)), SCRATCH: ("speedrun", _FOR_FEW, "resnet10")}
 """The networks that these two may come to, whichever suits the images and the frozen features."""
 _STEPS = 40  # an epoch that a network needs, before batches get larger
 _TINY, _SMALL = 40, 96  # pixels: images that are as large as CIFAR's, and twice that
+_TO_GROW = 32  # pixels: smaller pictures of the speed run are seen whole from the beginning,
+_FIRST_SIDE = 0.625  # others begin at this share of their side
 _N_LAST = 10  # blocks of EfficientNet-Lite that are trained: those that see 17 x 17 places and fewer
 _VIEWS_ROOM = 16 << 30  # bytes of activations
 _N_VIEWS = 8
@@ -132,11 +135,13 @@ def check_network(options: NetworkOptions, n_classes: int) -> None:
     from genus.cnn.networks import make_network, require_torch
 
     require_torch("Training a network")
+    from genus.cnn.growth import check_growth
+
     options.place()
     _check_name(options.network)
     for name in CANDIDATES.get(options.network, (options.network,)):
         made = make_network(name, max(2, n_classes), size=options.size, random_state=0)
-        _changed(suitable_recipe(name, 1, made.size), options)
+        check_growth(made, _changed(suitable_recipe(name, 1, made.size), _changes(options)))
         if options.depth == "last" and not name.startswith(_PRETRAINED):
             raise ParameterError(
                 f"{name}: only of EfficientNet-Lite the last blocks can be trained alone; depth must be auto or all."
@@ -165,10 +170,9 @@ def plan_network(options: NetworkOptions, material: Material, *, on_processor: b
         There is no such network, or a number cannot work.
     """
     name, size = _network(options, material)
-    recipe = suitable_recipe(
-        name, material.n_images, size, on_processor=on_processor, batch_size=options.batch_size
-    )
-    recipe = _changed(recipe, options)
+    changes, n = _changes(options), material.n_images
+    recipe = suitable_recipe(name, n, size, on_processor=on_processor, batch_size=changes.get("batch_size"))
+    recipe = _changed(recipe, changes)
     if not name.startswith(_PRETRAINED) or not (on_processor or options.depth == "last"):
         return NetworkPlan(name, size, recipe, None)
     from genus.weights.lite import lite_blocks
@@ -188,7 +192,8 @@ def deeper_recipe(recipe: "Recipe") -> "Recipe":
     (2, 0.0003)
     """
     epochs = max(1, round(recipe.epochs * _DEEPER_EPOCHS))
-    return replace(recipe, epochs=epochs, learning_rate=recipe.learning_rate * _DEEPER_RATE, head_rate=1.0)
+    rate = recipe.learning_rate * _DEEPER_RATE
+    return replace(recipe, epochs=epochs, learning_rate=rate, head_rate=1.0, first_side=1.0)
 
 
 def recipe_to_go_on(recipe: "Recipe", n_epochs: int) -> "Recipe":
@@ -202,8 +207,9 @@ def recipe_to_go_on(recipe: "Recipe", n_epochs: int) -> "Recipe":
     """
     return replace(
         recipe,
-        epochs=max(1, round(n_epochs * _ON_EPOCHS)),
+        epochs=max(1, round(n_epochs * recipe.mean_area * _ON_EPOCHS)),
         learning_rate=recipe.learning_rate * _ON_RATE,
+        first_side=1.0,
         patience=None,
     )
 
@@ -256,29 +262,22 @@ def suitable_recipe(
 ) -> "Recipe":
     """Return what suits the network.
 
-    "speedrun" also depends on the device, an accelerator having the time for larger batches and more epochs, and on the
-    size of batches that somebody wants.
+    "speedrun" also depends on the device, an accelerator having the time for larger batches and for whole pictures from
+    the beginning, and on the size of batches that somebody wants.
     """
-    from genus.cnn.augmentation import PRESETS, Augmentation
+    from genus.cnn.augmentation import PRESETS
     from genus.cnn.recipe import Recipe
 
-    is_few = n_images < 10_000
     if name.startswith("speedrun"):
-        # all but the average and the number of epochs is Jordan's (see `genus.cnn.speedrun`)
+        grows = on_processor and name == "speedrun" and size >= _TO_GROW
         usual = _power_of_two(n_images // _STEPS, 64, 256 if on_processor else 1024)
-        share = max(0, usual if batch_size is None else batch_size) / 1024
-        return Recipe(
-            epochs=30 if is_few else (16 if on_processor else 20),
+        recipe = _speedrun_recipe(usual if batch_size is None else batch_size)
+        n_epochs = 24 if on_processor else 20
+        return replace(
+            recipe,
+            epochs=_EPOCHS_OF_FEW if n_images < _FEW else n_epochs,
             batch_size=usual,
-            optimizer="sgd",
-            learning_rate=min(1.5, 1.5 * share),
-            bias_rate=64.0,
-            momentum=0.85,
-            weight_decay=1.3e-3,
-            warmup=0.23,
-            label_smoothing=0.2,
-            averaging=1 - 0.02 * min(1.0, share) ** 0.5,
-            augmentation=Augmentation(mirror="alternate", shift=1 / 16),
+            first_side=_FIRST_SIDE if grows else 1.0,
         )
     if is_pretrained(name):
         return Recipe(
@@ -291,7 +290,7 @@ def suitable_recipe(
             augmentation=PRESETS["standard"],
         )
     return Recipe(
-        epochs=30 if is_few else 16,
+        epochs=_EPOCHS_OF_FEW if n_images < _FEW else 16,
         batch_size=_power_of_two(n_images // _STEPS, 16, 64),
         learning_rate=2e-3,
         weight_decay=0.05,
@@ -300,17 +299,42 @@ def suitable_recipe(
     )
 
 
+def _speedrun_recipe(batch_size: int) -> "Recipe":
+    """Return what its author found (see `genus.cnn.speedrun`) for batches of this size; only the average is ours."""
+    from genus.cnn.augmentation import Augmentation
+    from genus.cnn.recipe import Recipe
+
+    share = max(0, batch_size) / 1024
+    return Recipe(
+        optimizer="sgd",
+        learning_rate=min(1.5, 1.5 * share),
+        bias_rate=64.0,
+        momentum=0.85,
+        weight_decay=1.3e-3,
+        warmup=0.23,
+        label_smoothing=0.2,
+        averaging=1 - 0.02 * min(1.0, share) ** 0.5,
+        augmentation=Augmentation(mirror="alternate", shift=1 / 16),
+    )
+
+
 def _power_of_two(at_most: int, low: int, high: int) -> int:
     return int(np.clip(2 ** at_most.bit_length() // 2, low, high))
 
 
-def _changed(recipe: "Recipe", options: NetworkOptions) -> "Recipe":
+def _changes(options: NetworkOptions) -> dict[str, Any]:
+    """Return what somebody wants of the recipe, by its names."""
     changes: dict[str, Any] = dict(options.recipe or {})
     for name in ("epochs", "batch_size", "learning_rate", "patience"):
         if (value := getattr(options, name)) is not None:
             changes[name] = value
     if options.augment is not None:
         changes["augmentation"] = options.augment
+    return changes
+
+
+def _changed(recipe: "Recipe", changes: dict[str, Any]) -> "Recipe":
+    changes = dict(changes)
     if isinstance(changes.get("augmentation"), str):
         from genus.cnn.augmentation import parse_augmentation
 
