@@ -2,7 +2,9 @@
 
 import inspect
 import os
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -14,6 +16,7 @@ from sklearn.model_selection import cross_val_score
 
 import genus
 from genus.errors import DataError, ImageError, OutputError, ParameterError
+from genus.estimators import training
 from genus.estimators.classifier import ImageClassifier
 from genus.model_file import read_model_file
 
@@ -118,6 +121,16 @@ class TestLearning:
         assert model.result_.not_tried
         assert any("time budget" in note for note in model.result_.notes)
         assert model.predict([np.zeros((8, 8), np.uint8)]).shape == (1,)
+
+    @pytest.mark.parametrize(("budget", "said"), [(5.0, True), (1000.0, False), (None, False)])
+    def test_a_time_budget_that_was_not_enough_is_admitted(
+        self, digit_folder: Path, monkeypatch: pytest.MonkeyPatch, budget: float | None, said: bool
+    ) -> None:
+        ticks = count()
+        slow = SimpleNamespace(perf_counter=lambda: float(next(ticks)))
+        monkeypatch.setattr(training, "time", slow)
+        notes = quick(heads=["knn"], time_budget=budget).fit(digit_folder).result_.notes
+        assert any("s, not the 5 s that were wanted" in note for note in notes) == said
 
     def test_without_refit_the_test_images_stay_unseen(self, digit_folder: Path) -> None:
         model = quick(refit=False, heads=["knn"]).fit(digit_folder)

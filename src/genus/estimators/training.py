@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from genus.cnn.processes import Team
 
 
+_KEPT = 1.1  # of the time budget; beyond that it was not kept
+
+
 class _Clock:
     """Adds up the seconds of each stage."""
 
@@ -129,7 +132,20 @@ def _train(
             model = model.with_details(learning_curve=curve.to_dict())
     clock.seconds["total"] = clock.elapsed
     notes = [*learned.notes, *notes, *final.notes, *decision.notes, *parity_note(parity)]
+    notes += _time_note(options.time_budget, clock.seconds)
     return model, _result(contest, judged, test, notes, model, clock, curve, decision)
+
+
+def _time_note(budget: float | None, seconds: dict[str, float]) -> Iterator[str]:
+    """Say so where the time budget was not enough for what cannot be left out."""
+    total = seconds["total"]
+    if budget is None or total < _KEPT * budget + 1:
+        return
+    longest = max(seconds.keys() - {"total"}, key=lambda stage: seconds[stage])
+    yield (
+        f"it took {total:.0f} s, not the {budget:g} s that were wanted: no less can be done; {longest} took "
+        f"{seconds[longest]:.0f} s"
+    )
 
 
 def _result(
