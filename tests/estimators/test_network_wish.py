@@ -14,6 +14,7 @@ from genus.estimators.network_options import NetworkOptions
 from genus.estimators.network_plan import (
     Material,
     NetworkPlan,
+    check_network,
     deeper_recipe,
     plan_network,
     recipe_to_go_on,
@@ -67,7 +68,11 @@ class TestRefusals:
             (NetworkOptions("speedrun", batch_size=-5), "batch_size must be from 1 to 65536, not -5"),
             (
                 NetworkOptions("textbook", recipe={"first_side": 0.5}),
-                "textbook does not take pictures of 16 pixels, with which it was to begin",
+                "textbook does not take pictures of 16 pixels, which it was to see on the way to 32",
+            ),
+            (
+                NetworkOptions(recipe={"first_side": 0.5}, device="cpu"),
+                "efficientnet-lite2: its pictures cannot grow",
             ),
             (
                 NetworkOptions("resnet10", recipe={"first_side": 0}),
@@ -145,7 +150,7 @@ class TestPlan:
 
     @pytest.mark.parametrize(
         ("n_images", "on_processor", "batch_size", "epochs"),
-        [(50_000, True, 256, 24), (50_000, False, 1024, 20), (5_000, True, 64, 30), (5_000, False, 64, 30)],
+        [(50_000, True, 256, 24), (50_000, False, 1024, 20), (5_000, True, 64, 44), (5_000, False, 64, 30)],
     )
     def test_the_speed_run_has_larger_batches_on_a_card(
         self, n_images: int, on_processor: bool, batch_size: int, epochs: int
@@ -162,6 +167,11 @@ class TestPlan:
     def test_what_goes_on_sees_whole_pictures(self) -> None:
         recipe = planned(NetworkOptions("speedrun"), 50_000, 32.0).recipe
         assert recipe_to_go_on(recipe, 10).first_side == deeper_recipe(recipe).first_side == 1.0
+        assert recipe_to_go_on(recipe, 10).epochs == 2, "as much work as three epochs of pictures that grow"
+
+    @needs_torch
+    def test_a_network_that_is_still_to_be_chosen_may_grow(self) -> None:
+        check_network(NetworkOptions("scratch", recipe={"first_side": 0.5}), 10)
 
     def test_the_learning_rate_of_the_speed_run_suits_the_batches_that_are_wanted(self) -> None:
         for wish in ({"batch_size": 128}, {"recipe": {"batch_size": 128}}):

@@ -14,7 +14,7 @@ import torch
 from genus.errors import DataError, ModelFileError
 from genus.files import atomic_write
 
-_FORMAT = 2  # 1: order, mirror and view shared their random numbers
+_FORMAT = 3  # 1: order, mirror and view shared their random numbers; 2: pictures did not grow
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from genus.cnn.devices import is_out_of_memory
 from genus.cnn.network import Network
 from genus.cnn.recipe import Recipe
 from genus.errors import ParameterError
 
+_TRIED = 32  # shares of the training: more than there are sizes
 
-def grown(images: Tensor, recipe: Recipe, done: float) -> Tensor:
+
+def sized(images: Tensor, recipe: Recipe, done: float) -> Tensor:
     """Return pictures (n, 3, side, side) as large as they are seen where this share of the training is done, 0 to 1."""
     side = recipe.side(images.shape[-1], done)
     if side == images.shape[-1]:
@@ -23,22 +26,27 @@ def grown(images: Tensor, recipe: Recipe, done: float) -> Tensor:
 
 @torch.no_grad()
 def check_growth(network: Network, recipe: Recipe) -> None:
-    """Find out whether a network takes the pictures that it would see at first.
+    """Find out whether a network takes pictures of all the sizes that it would see.
 
     Raises
     ------
     ParameterError
         It does not: it flattens what it computes, or they vanish in it.
     """
-    side, trains = recipe.side(network.size, 0.0), network.training
-    if side == network.size or not network.reads_pixels:
+    if recipe.first_side == 1 or not network.reads_pixels:
         return
-    like = next(network.parameters())
+    trains, device = network.training, next(network.parameters()).device
+    side = network.size
     try:
-        network.eval()(torch.zeros(1, 3, side, side, device=like.device))
-    except RuntimeError as error:
+        network.eval()
+        for side in sorted({recipe.side(network.size, share / _TRIED) for share in range(_TRIED)}):
+            network(torch.zeros(1, 3, side, side, device=device))
+    except (RuntimeError, ValueError, AssertionError) as error:
+        if isinstance(error, RuntimeError) and is_out_of_memory(error):
+            raise
         raise ParameterError(
-            f"{network.name} does not take pictures of {side} pixels, with which it was to begin: first_side must be 1."
+            f"{network.name} does not take pictures of {side} pixels, which it was to see on the way to "
+            f"{network.size}: first_side must be larger, or 1."
         ) from error
     finally:
         network.train(trains)

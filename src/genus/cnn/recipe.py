@@ -77,11 +77,11 @@ class Recipe:
         The share of images for which the last residual block is left out; earlier ones more rarely (Huang et al.,
         "Deep networks with stochastic depth", 2016).
     first_side : float, default 1
-        The height and width of pictures at the beginning, in parts of the whole, 0.25 to 1. They grow by eighths; the
-        last quarter of the training sees them whole (see `genus.cnn.growth`).
+        The height and width of pictures at the beginning, in parts of the whole, 0.25 to 1, rounded down to eighths.
+        They grow by eighths; the last quarter of the training sees them whole (see `genus.cnn.growth`).
     patience : int or None, default None
-        Stop after so many epochs without a better score on the validation images, and take the best weights; None:
-        train to the end, and take the last.
+        Stop after so many epochs without a better score on the validation images, and take the best weights, but not
+        before pictures are seen whole; None: train to the end, and take the last.
     class_weight : {"balanced"} or None, default None
         Whether rare classes count as much as frequent ones.
     augmentation : Augmentation
@@ -160,6 +160,10 @@ class Recipe:
             return self.learning_rate * (1 + math.cos(math.pi * rest)) / 2
         return self.learning_rate * (1 - rest)
 
+    def sees_whole(self, done: float) -> bool:
+        """Say whether pictures are no longer smaller than they are, where this share of the training is done."""
+        return self.first_side == 1 or done >= _GROWN
+
     def side(self, whole: int, done: float) -> int:
         """Return the height and width at which pictures are seen where this share of the training is done, 0 to 1.
 
@@ -169,8 +173,10 @@ class Recipe:
         >>> [recipe.side(32, share) for share in (0, 0.2, 0.5, 0.75, 1)]
         [16, 20, 24, 32, 32]
         """
-        share = min(1.0, self.first_side + (1 - self.first_side) * done / _GROWN)
-        return whole if share == 1 else max(1, whole * int(_EIGHTHS * share) // _EIGHTHS)
+        if self.sees_whole(done):
+            return whole
+        share = self.first_side + (1 - self.first_side) * done / _GROWN
+        return max(1, whole * int(_EIGHTHS * share) // _EIGHTHS)
 
     @property
     def mean_area(self) -> float:
@@ -181,8 +187,8 @@ class Recipe:
         >>> round(Recipe(first_side=0.5).mean_area, 2)
         0.62
         """
-        whole, parts = 8 * _EIGHTHS, 400
-        return sum((self.side(whole, (i + 0.5) / parts) / whole) ** 2 for i in range(parts)) / parts
+        side, parts = 8 * _EIGHTHS, 400
+        return sum((self.side(side, (i + 0.5) / parts) / side) ** 2 for i in range(parts)) / parts
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; `from_dict` reads them back."""

@@ -18,7 +18,7 @@ from genus.cnn.chance import Chance, Stream
 from genus.cnn.checkpoints import Task, read_checkpoint, write_checkpoint
 from genus.cnn.devices import is_out_of_memory, precision, sent
 from genus.cnn.graphs import Replayed, is_worth_recording
-from genus.cnn.growth import grown
+from genus.cnn.growth import sized
 from genus.cnn.history import Epoch, History, score_in_words
 from genus.cnn.inference import logits_of_network
 from genus.cnn.lesson import Circumstances, Lesson
@@ -154,7 +154,7 @@ class Run:
         own = rows[team.rank :: team.size]
         targets = self.targets[sent(own, self.targets.device)]
         mixed = self.lesson.examples.mix(images, targets, self.epoch, own)
-        seen = grown(mixed.images, self.recipe, done) if self.network.reads_pixels else mixed.images
+        seen = sized(mixed.images, self.recipe, done) if self.network.reads_pixels else mixed.images
         inputs = seen.contiguous(memory_format=torch.channels_last)
         loss = self._gradients(inputs, mixed.targets, len(rows))
         self.unseen.append(loss)
@@ -252,13 +252,14 @@ class Run:
         if not (loss is None or math.isfinite(loss)) or not all(w.isfinite().all() for w in weights.values()):
             self._give_up(f"the loss is not a finite number after epoch {self.epoch + 1}")
             return
-        rate = self.recipe.rate(min(1.0, self._share_done()))
+        done = min(1.0, self._share_done())
+        rate = self.recipe.rate(done)
         row = Epoch(self.epoch + 1, self.loss_sum / self.batch, rate, round(self.seconds, 3), loss, score)
         self.epochs.append(row)
         if self.recipe.patience is None or score is None or score > self.best_score:
             self.best, self.kept = row.number, weights
             self.best_score = -math.inf if score is None else score
-        elif row.number - self.best >= self.recipe.patience:
+        elif row.number - self.best >= self.recipe.patience and self.recipe.sees_whole(done):
             self.stopped = self.stopped or "no better for a while"
         self.epoch, self.batch, self.loss_sum = self.epoch + 1, 0, 0.0
         self._write_if_due()

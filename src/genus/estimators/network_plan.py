@@ -24,8 +24,8 @@ CANDIDATES = {FINETUNE: tuple(dict(_FINETUNED)), SCRATCH: ("speedrun", _FOR_FEW,
 """The networks that these two may come to, whichever suits the images and the frozen features."""
 _STEPS = 40  # an epoch that a network needs, before batches get larger
 _TINY, _SMALL = 40, 96  # pixels: images that are as large as CIFAR's, and twice that
-_TO_GROW = 32  # pixels: smaller pictures of the speed run are seen whole from the beginning,
-_FIRST_SIDE = 0.625  # others begin at this share of their side
+_SMALLEST_TO_GROW = 32  # pixels: of pictures that the speed run need not see whole from the beginning
+_FIRST_SIDE = 0.625  # of these at the beginning, in parts of the whole
 _N_LAST = 10  # blocks of EfficientNet-Lite that are trained: those that see 17 x 17 places and fewer
 _VIEWS_ROOM = 16 << 30  # bytes of activations
 _N_VIEWS = 8
@@ -137,11 +137,15 @@ def check_network(options: NetworkOptions, n_classes: int) -> None:
     require_torch("Training a network")
     from genus.cnn.growth import check_growth
 
-    options.place()
+    on_processor = options.place().device.type == "cpu"
     _check_name(options.network)
     for name in CANDIDATES.get(options.network, (options.network,)):
         made = make_network(name, max(2, n_classes), size=options.size, random_state=0)
-        check_growth(made, _changed(suitable_recipe(name, 1, made.size), _changes(options)))
+        recipe = _changed(suitable_recipe(name, 1, made.size), _changes(options))
+        if recipe.first_side < 1 and _keeps_beginning(name, options, on_processor):
+            raise ParameterError(f"{name}: its pictures cannot grow, for its beginning sees them once only.")
+        if options.network != SCRATCH:  # which of the candidates it will be depends on the images
+            check_growth(made, recipe)
         if options.depth == "last" and not name.startswith(_PRETRAINED):
             raise ParameterError(
                 f"{name}: only of EfficientNet-Lite the last blocks can be trained alone; depth must be auto or all."
@@ -173,13 +177,18 @@ def plan_network(options: NetworkOptions, material: Material, *, on_processor: b
     changes, n = _changes(options), material.n_images
     recipe = suitable_recipe(name, n, size, on_processor=on_processor, batch_size=changes.get("batch_size"))
     recipe = _changed(recipe, changes)
-    if not name.startswith(_PRETRAINED) or not (on_processor or options.depth == "last"):
+    if not _keeps_beginning(name, options, on_processor):
         return NetworkPlan(name, size, recipe, None)
     from genus.weights.lite import lite_blocks
 
     n_blocks = len(lite_blocks(int(name[-1]))) - _N_LAST
     n_views = _n_views(name, n_blocks, size, recipe, material.n_images)
     return NetworkPlan(name, size, recipe, n_blocks, n_views, _THEN_ALL[options.depth])
+
+
+def _keeps_beginning(name: str, options: NetworkOptions, on_processor: bool) -> bool:
+    """Say whether the network's last blocks are trained, or trained first, behind a beginning that is computed once."""
+    return name.startswith(_PRETRAINED) and (on_processor or options.depth == "last")
 
 
 def deeper_recipe(recipe: "Recipe") -> "Recipe":
@@ -269,16 +278,12 @@ def suitable_recipe(
     from genus.cnn.recipe import Recipe
 
     if name.startswith("speedrun"):
-        grows = on_processor and name == "speedrun" and size >= _TO_GROW
         usual = _power_of_two(n_images // _STEPS, 64, 256 if on_processor else 1024)
-        recipe = _speedrun_recipe(usual if batch_size is None else batch_size)
-        n_epochs = 24 if on_processor else 20
-        return replace(
-            recipe,
-            epochs=_EPOCHS_OF_FEW if n_images < _FEW else n_epochs,
-            batch_size=usual,
-            first_side=_FIRST_SIDE if grows else 1.0,
-        )
+        n_epochs = _EPOCHS_OF_FEW if n_images < _FEW else (16 if on_processor else 20)
+        recipe = replace(_speedrun_recipe(usual if batch_size is None else batch_size), batch_size=usual)
+        if on_processor and name == "speedrun" and size >= _SMALLEST_TO_GROW:
+            recipe = replace(recipe, first_side=_FIRST_SIDE)
+        return replace(recipe, epochs=round(n_epochs / recipe.mean_area))  # as much work
     if is_pretrained(name):
         return Recipe(
             epochs=10,
