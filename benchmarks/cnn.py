@@ -73,6 +73,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--device", default="auto", help="what trains from nothing: cpu, cuda")
     parser.add_argument("--minutes", type=float, default=15, help="for training from nothing")
+    parser.add_argument("--whole", action="store_true", help="that pictures do not grow while it does")
     parser.add_argument(
         "--airbench", type=Path, help="airbench94.py of github.com/KellerJordan/cifar10-airbench"
     )
