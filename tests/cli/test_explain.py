@@ -17,7 +17,7 @@ def test_it_writes_pictures_and_boxes(here: Path, model: Path, digits: Path) -> 
         rows = list(csv.DictReader(file))
     assert {row["image"] for row in rows} == {row["image"] for row in found["explained"]}
     for row in found["explained"][:2]:
-        assert cv2.imread(row["picture"]).shape == (64, 64, 3)
+        assert cv2.imread(row["picture"]).shape == (320, 320, 3), "boxes have no room in 64 pixels"
         assert np.load(Path(row["picture"]).with_suffix(".npy"), allow_pickle=False).ndim == 2
         for box in row["boxes"]:
             assert 0 <= box["left"] < box["right"] <= 64 and 0 <= box["top"] < box["bottom"] <= 64

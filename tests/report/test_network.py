@@ -128,6 +128,11 @@ class TestFacts:
             "Images/s": "150 by the finished network",
         }
 
+    def test_pictures_that_grew_are_told_of(self) -> None:
+        grown = result(recipe=Recipe(first_side=0.5).to_dict())
+        facts = {fact.label: fact.value for fact in network_facts(grown)}
+        assert facts["How"].endswith(", with pictures that grew from 50% of their sides")
+
     @pytest.mark.parametrize(
         ("stopped", "said"),
         [("time", "the time was over"), ("no better for a while", "no better"), ("not finite", "no number")],

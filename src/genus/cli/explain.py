@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from genus.images.source import ImageSource
     from genus.report.evidence import ShownImage
 
-_SIDE = 1024  # of a picture that is written, in pixels, at most
+_LEAST, _MOST = (
+    320,
+    1024,
+)  # pixels: the longer side of a picture that is written; boxes and numbers need some room
 _COLUMNS = ("image", "label", "probability", "method", "left", "top", "right", "bottom", "score", "picture")
 _WAYS = {
     "hidden": "by hidden pieces and random masks",
@@ -178,11 +181,13 @@ class _Work:
         from genus.report.evidence import MAX_IMAGES, shown_image
 
         picture = decode(source, None, self.explainer.runtime.limits).pixels
-        scale = min(1.0, _SIDE / max(picture.shape[:2]))
+        side = max(picture.shape[:2])
+        scale = min(_MOST, max(_LEAST, side)) / side
         size = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
-        small = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+        shown = np.asarray(cv2.resize(picture, size, interpolation=how), np.uint8)
         for one, stem in zip(found, self._stems(found, source, number), strict=True):
-            drawn = one.overlay(small, with_boxes=True)
+            drawn = one.overlay(shown, with_boxes=True)
             write_file(self.folder / f"{stem}.png", cv2.imencode(".png", drawn[:, :, ::-1])[1].tobytes())
             if self.arrays:
                 with atomic_write(self.folder / f"{stem}.npy") as file:
@@ -193,7 +198,7 @@ class _Work:
             self.rows.append(row)
         self._n_images += 1
         if len(self._shown) < MAX_IMAGES:
-            self._shown.append(shown_image(found, small, near))
+            self._shown.append(shown_image(found, shown, near))
 
     def finish(self) -> None:
         """Write the table and the page."""

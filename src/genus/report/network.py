@@ -160,7 +160,7 @@ def network_facts(result: NetworkResult) -> tuple[Fact, ...]:
     history, recipe = result.history, result.recipe
     return (
         Fact("Network", network_title(result.name, result.size)),
-        Fact("How", result.how),
+        Fact("How", _how(result)),
         Fact("Learned from", _learned_from(result)),
         Fact("Numbers learned", count(int(history["n_parameters"]))),
         Fact("Epochs", _epochs(history, recipe)),
@@ -169,6 +169,14 @@ def network_facts(result: NetworkResult) -> tuple[Fact, ...]:
         Fact("Device", str(history["place"])),
         Fact("Time", duration(result.seconds)),
         Fact("Images/s", f"{rate(result.images_per_second)} by the finished network"),
+    )
+
+
+def _how(result: NetworkResult) -> str:
+    """Say what was done, and whether pictures grew meanwhile."""
+    first = float(result.recipe.get("first_side", 1))  # files of before know none
+    return (
+        result.how if first == 1 else f"{result.how}, with pictures that grew from {first:.0%} of their sides"
     )
 
 
