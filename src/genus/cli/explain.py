@@ -24,10 +24,7 @@ if TYPE_CHECKING:
     from genus.images.source import ImageSource
     from genus.report.evidence import ShownImage
 
-_LEAST, _MOST = (
-    320,
-    1024,
-)  # pixels: the longer side of a picture that is written; boxes and numbers need some room
+_LEAST, _MOST = 320, 1024  # pixels of a written picture's longer side: boxes and numbers need room
 _COLUMNS = ("image", "label", "probability", "method", "left", "top", "right", "bottom", "score", "picture")
 _WAYS = {
     "hidden": "by hidden pieces and random masks",

@@ -175,9 +175,9 @@ def network_facts(result: NetworkResult) -> tuple[Fact, ...]:
 def _how(result: NetworkResult) -> str:
     """Say what was done, and whether pictures grew meanwhile."""
     first = float(result.recipe.get("first_side", 1))  # files of before know none
-    return (
-        result.how if first == 1 else f"{result.how}, with pictures that grew from {first:.0%} of their sides"
-    )
+    if first == 1:
+        return result.how
+    return f"{result.how}, with pictures that grew from {first:.0%} of their sides"
 
 
 def _way(one: Contestant, result: NetworkResult) -> WayView:
